@@ -114,17 +114,16 @@ class Bus(Generic[H, S]):
     async def __aenter__(self) -> Self:
         self._refused = asyncio.get_running_loop().create_future()
         self._keeper = asyncio.create_task(self._keep_connected(), name="bus")
-        first = asyncio.create_task(self.connected.wait())
-        await asyncio.wait({first, self._refused}, timeout=CONNECT_TIMEOUT_S * 3, return_when=asyncio.FIRST_COMPLETED)
+        first = asyncio.ensure_future(self.connected.wait())
+        waiting: set[asyncio.Future[Any]] = {first, self._refused}
+        await asyncio.wait(waiting, timeout=CONNECT_TIMEOUT_S * 3, return_when=asyncio.FIRST_COMPLETED)
         first.cancel()
         if self._refused.done():
             await self.__aexit__(None, None, None)
             self._refused.result()
         return self  # not connected yet is no error: the keeper goes on trying
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._client is not None and self._state is not None:
             gone = StateChanged(service=self._account.name, state="gone", code="stopped", sentence="Stopped on purpose.")
             with contextlib.suppress(aiomqtt.MqttError):
@@ -195,7 +194,7 @@ class Bus(Generic[H, S]):
                     attempt = 0
                     await self._converse(client)
             except aiomqtt.MqttError as error:
-                if isinstance(error, aiomqtt.MqttConnectError) and error.rc in (4, 5, 134, 135):
+                if _refused_us(error):
                     self._refuse(error)
                     return
                 if attempt == 0:
@@ -252,6 +251,12 @@ class Bus(Generic[H, S]):
         self.counters.dropped_unreadable += 1
         log.warning("bus: dropped an unreadable message on %s (%d so far)", topic, self.counters.dropped_unreadable)
         return None
+
+
+def _refused_us(error: aiomqtt.MqttError) -> bool:
+    """Whether the broker knows us not (bad password, no such account): trying again cannot help."""
+    code = getattr(error, "rc", None)
+    return getattr(code, "value", code) in (4, 5, 134, 135)
 
 
 def union_of(events: tuple[type[Event], ...]) -> Any:

@@ -64,7 +64,9 @@ class Embedder:
             scores = q @ k.transpose(0, 2, 1) / np.sqrt(q.shape[-1])
             scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
             mixed = (scores / scores.sum(axis=-1, keepdims=True)) @ v
-            x = _norm(x + _linear(mixed.transpose(1, 0, 2).reshape(n, -1), w, f"{at}attention.output.dense"), w, f"{at}attention.output.LayerNorm")
+            x = _norm(
+                x + _linear(mixed.transpose(1, 0, 2).reshape(n, -1), w, f"{at}attention.output.dense"), w, f"{at}attention.output.LayerNorm"
+            )
             x = _norm(x + _linear(_gelu(_linear(x, w, f"{at}intermediate.dense")), w, f"{at}output.dense"), w, f"{at}output.LayerNorm")
         return x
 
@@ -92,7 +94,9 @@ def _linear(x: NDArray[np.float32], w: dict[str, NDArray[np.float32]], name: str
 
 def _norm(x: NDArray[np.float32], w: dict[str, NDArray[np.float32]], name: str) -> NDArray[np.float32]:
     centred = x - x.mean(axis=-1, keepdims=True)
-    out: NDArray[np.float32] = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + EPSILON) * w[f"{name}.weight"] + w[f"{name}.bias"]
+    out: NDArray[np.float32] = (
+        centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + EPSILON) * w[f"{name}.weight"] + w[f"{name}.bias"]
+    )
     return out
 
 

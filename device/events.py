@@ -20,9 +20,7 @@ Emotion = Literal[
     "impressed", "jealous", "joyful", "lonely", "nostalgic", "prepared", "proud", "sad", "sentimental", "surprised", "terrified",
     "trusting",
 ]  # fmt: skip
-Intent = Literal[
-    "questioning", "agreeing", "acknowledging", "encouraging", "consoling", "sympathizing", "suggesting", "wishing", "neutral"
-]
+Intent = Literal["questioning", "agreeing", "acknowledging", "encouraging", "consoling", "sympathizing", "suggesting", "wishing", "neutral"]
 FaceLabel = Literal["angry", "disgusted", "afraid", "happy", "sad", "surprised", "neutral"]
 Level = Literal["none", "T3", "T2", "T1"]  # routing states, never a risk score: T3 benign use, T2 implicit, T1 explicit
 Share = Annotated[float, Field(ge=0.0, le=1.0)]

@@ -59,7 +59,9 @@ class Life:
         try:
             password = path.read_text(encoding="ascii").strip()
         except OSError as error:
-            raise BusError("bus-password-missing", f"The bus password of '{name}' cannot be read.", "Is Beside up? Try: beside up") from error
+            raise BusError(
+                "bus-password-missing", f"The bus password of '{name}' cannot be read.", "Is Beside up? Try: beside up"
+            ) from error
         return Account(name, password, self.config.bus_socket, durable)
 
     def bus(self, service: Callable[..., Any], durable: bool = False) -> Bus[Any, Any]:

@@ -1,0 +1,158 @@
+"""`beside`: the one command line. Each word runs a room's own program as a process; nothing is imported but the floor.
+
+The words that a caregiver needs stand first in the help; those for technicians follow.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from device import config as config_module
+from device.config import ROOT, Config
+from device.errors import BesideError
+
+# word → (module run as a process, arguments put before the user's, one line of help)
+ROOMS: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "rehearse": ("device.rehearsal", (), "hold a conversation without microphone or loudspeaker, in real time"),
+    "sessions": ("services.recorder", ("sessions",), "list, show, export or forget conversations"),
+    "consent": ("services.recorder", ("consent",), "say yes or no to the camera and to keeping emotions"),
+    "doctor": ("device.doctor", (), "check every part and say in plain words what is wrong"),
+    "models": ("models", (), "list, fetch, verify and choose models; pack them on a USB stick"),
+    "tap": ("device.tap", (), "show every event of a running Beside, live"),
+    "think": ("services.thinker", ("think",), "ask the language model directly, without the bus"),
+    "guard": ("services.guardian", ("judge",), "show how guardian judges sentences, and what it would say"),
+    "transcribe": ("services.listener", ("transcribe",), "write down what a sound file says"),
+}
+
+HELP = """\
+usage: beside WORD [options]        (beside WORD --help explains each word)
+
+Beside is a companion by the bed. It is not a medical device, not therapy, not a nurse call.
+
+  up                 start Beside here, in the foreground; Ctrl-C ends it
+  try [--typed]      talk with it now; --typed: by keyboard
+{rooms}
+  --config FILE      use this configuration (any word; default: $BESIDE_CONFIG, /etc/beside/config.yaml or the project's own)
+  --version          which Beside this is
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; the exit code is 0, or that of what went wrong (device/errors.py)."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args = _take_config(args)
+        word = args.pop(0) if args else "--help"
+        if word in ("-h", "--help", "help"):
+            print(HELP.format(rooms="\n".join(f"  {name:<18} {line}" for name, (_, _, line) in ROOMS.items())), end="")
+            return 0
+        if word == "--version":
+            from importlib.metadata import version
+
+            print(f"beside {version('beside')}")
+            return 0
+        if word in ROOMS:
+            module, before, _ = ROOMS[word]
+            return _run_room(module, [*before, *args])
+        if word == "up":
+            return asyncio.run(_up(_no_more(word, args, set())))
+        if word == "try":
+            return asyncio.run(_try(_no_more(word, args, {"--typed"})))
+        print(f"beside: there is no word '{word}'. Known words: up, try, {', '.join(ROOMS)}.", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    except BesideError as trouble:
+        print(f"beside: {trouble.sentence} {trouble.remedy}".rstrip(), file=sys.stderr)
+        return trouble.exit_code
+    return 2
+
+
+def _take_config(args: list[str]) -> list[str]:
+    """`--config FILE` may stand anywhere; it reaches every process through the environment."""
+    for i, arg in enumerate(args):
+        if arg == "--config" and i + 1 < len(args):
+            os.environ["BESIDE_CONFIG"] = str(Path(args[i + 1]).absolute())
+            return args[:i] + args[i + 2 :]
+        if arg.startswith("--config="):
+            os.environ["BESIDE_CONFIG"] = str(Path(arg.removeprefix("--config=")).absolute())
+            return args[:i] + args[i + 1 :]
+    return args
+
+
+def _no_more(word: str, args: list[str], known: set[str]) -> set[str]:
+    if "-h" in args or "--help" in args:
+        print(HELP.format(rooms="").split("\n\n")[0].replace("WORD", word, 1))
+        print(_LONG[word])
+        raise SystemExit(0)
+    strange = [arg for arg in args if arg not in known]
+    if strange:
+        print(f"beside {word}: unknown option {strange[0]}. Try: beside {word} --help", file=sys.stderr)
+        raise SystemExit(2)
+    return set(args)
+
+
+_LONG = {
+    "up": "\nStarts the bus and every service in the foreground and says when each is ready. Ctrl-C ends them all. Logs: run/NAME.log",
+    "try": (
+        "\nWith a microphone and a loudspeaker: talk. --typed: by keyboard, for the deaf, the mute and developers; when standard input is no"
+        "\nterminal, one utterance a line in and one reply a line out. Without sound devices: a rehearsal, as beside rehearse does it."
+    ),
+}
+
+
+def _run_room(module: str, args: list[str]) -> int:
+    """Become the room's program: same terminal, same exit code, and Ctrl-C goes straight to it."""
+    os.execv(sys.executable, [sys.executable, "-m", module, *args])  # noqa: S606  # replaces this process, no shell
+
+
+def load_config() -> tuple[Config, Path]:
+    """The configuration in force and where it stands."""
+    path = config_module.default_path()
+    return config_module.load(path), path
+
+
+async def _up(options: set[str]) -> int:
+    from device.up import up
+
+    config, path = load_config()
+    return await _until_interrupted(up(config, path))
+
+
+async def _try(options: set[str]) -> int:
+    if "--typed" in options:
+        from device.up import typed
+
+        config, path = load_config()
+        return await _until_interrupted(typed(config, path))
+    if _has_sound():
+        return await _up(set())
+    print("No microphone or loudspeaker found here, so this is a rehearsal: a synthesised voice speaks to Beside, in real time.")
+    return _run_room("device.rehearsal", ["--example"])
+
+
+def _has_sound() -> bool:
+    try:
+        import sounddevice
+
+        kinds = [(int(d["max_input_channels"]), int(d["max_output_channels"])) for d in sounddevice.query_devices()]
+    except (OSError, sounddevice.PortAudioError):
+        return False
+    return any(i for i, _ in kinds) and any(o for _, o in kinds)
+
+
+async def _until_interrupted(work: Coroutine[Any, Any, int]) -> int:
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

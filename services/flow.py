@@ -1,0 +1,118 @@
+"""Who says what to whom, read from the signatures of the service functions.
+
+From here come the broker's access list, the flow chart and docs/events.md, so none of them can drift from the code. This
+module imports every `service.py` (never an engine) and is run as a process: `python -m services.flow acl|chart|events`.
+"""
+
+import argparse
+import importlib
+import inspect
+import sys
+from dataclasses import dataclass
+
+from device.bus import hears_and_says, topic_of
+from device.events import Event, StateChanged, all_events
+
+SERVICES = {
+    "listener": "listen",
+    "watcher": "watch",
+    "guardian": "guard",
+    "companion": "converse",
+    "thinker": "think",
+    "speaker": "speak",
+    "recorder": "record",
+}
+OPERATOR = "operator"  # the command line: asks the recorder to forget, to keep consent
+TAP = "tap"  # sees everything, says nothing
+ACCOUNTS = (*SERVICES, OPERATOR, TAP)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One account of the bus with what it hears and says."""
+
+    name: str
+    purpose: str
+    hears: tuple[type[Event], ...]
+    says: tuple[type[Event], ...]
+
+
+def rooms() -> tuple[Room, ...]:
+    """Every account, in the order of the flow."""
+    found = []
+    for name, function in SERVICES.items():
+        service = getattr(importlib.import_module(f"services.{name}.service"), function)
+        purpose = (inspect.getdoc(service) or "").split("\n", 1)[0]
+        found.append(Room(name, purpose, *hears_and_says(service)))
+    operate = importlib.import_module("services.recorder.operate").operate
+    found.append(Room(OPERATOR, "The command line asks the recorder.", *hears_and_says(operate)))
+    found.append(Room(TAP, "Sees every event, says nothing.", all_events(), ()))
+    return tuple(found)
+
+
+def acl(found: tuple[Room, ...]) -> str:
+    """Mosquitto's access list: each account reads what it hears, writes what it says and its own state, nothing else."""
+    lines = ["# Generated from the service signatures. Do not edit.", ""]
+    for room in found:
+        lines.append(f"user {room.name}")
+        lines += [f"topic read {topic_of(kind)}" for kind in room.hears]
+        lines += [f"topic write {topic_of(kind)}" for kind in room.says if kind is not StateChanged]
+        if room.name not in (TAP, OPERATOR):
+            lines.append(f"topic write beside/state/{room.name}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def chart(found: tuple[Room, ...]) -> str:
+    """A Mermaid chart: one arrow for each pair of services, labelled with the events between them."""
+    lines = ["flowchart LR"]
+    real = [room for room in found if room.name != TAP]
+    for source in real:
+        for target in real:
+            shared = [kind.topic for kind in source.says if kind in target.hears]
+            if shared:
+                lines.append(f'  {source.name} -- "{"<br/>".join(shared)}" --> {target.name}')
+    return "\n".join(lines)
+
+
+def events_page(found: tuple[Room, ...]) -> str:
+    """docs/events.md."""
+    lines = [
+        "# Events on the bus",
+        "",
+        "Generated from `device/events.py` and the service signatures: `make docs`.",
+        "",
+        "```mermaid",
+        chart(found),
+        "```",
+        "",
+    ]
+    header = set(Event.model_fields)
+    for kind in all_events():
+        says = [r.name for r in found if kind in r.says] or ["every service"]
+        hears = [r.name for r in found if kind in r.hears and r.name != TAP]
+        promise = "must arrive" if kind.must_arrive else "may be lost"
+        lines += [f"## {kind.topic}", "", (inspect.getdoc(kind) or "").replace("\n", " "), ""]
+        lines += [f"{', '.join(says)} → {', '.join(hears) or 'tap only'}; {promise}{', retained' if kind.retained else ''}.", ""]
+        fields = [(name, field) for name, field in kind.model_fields.items() if name not in header]
+        lines += [f"- `{name}`: {_plain(field.annotation)}" for name, field in fields] + [""] * bool(fields)
+    return "\n".join(lines)
+
+
+def _plain(annotation: object) -> str:
+    text = annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
+    return text.replace("typing.", "").replace("device.events.", "")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m services.flow", description="What the signatures say: access list, chart, events page."
+    )
+    parser.add_argument("what", choices=("acl", "chart", "events"))
+    what = parser.parse_args().what
+    page = {"acl": acl, "chart": chart, "events": events_page}[what]
+    sys.stdout.write(page(rooms()).rstrip("\n") + "\n")
+
+
+if __name__ == "__main__":
+    main()

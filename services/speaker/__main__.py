@@ -1,0 +1,34 @@
+"""The speaker as a process: `python -m services.speaker`."""
+
+from device import lifecycle
+from device.config import Speaker
+from device.lifecycle import Life
+from device.loudspeaker import open_loudspeaker
+from services.speaker.service import speak
+from services.speaker.voice import Voice
+
+
+def open_voice(config: Speaker) -> Voice:
+    """The engine that `speaker.tts` names."""
+    if config.tts == "piper":
+        from services.speaker.piper_engine import PiperVoice
+
+        return PiperVoice(config.piper_voice, config.pace, config.volume)
+    from services.speaker.flite_engine import FliteVoice
+
+    return FliteVoice(config.flite_voice, config.pace, config.volume)
+
+
+async def wire(life: Life) -> None:
+    voice = open_voice(life.config.speaker)
+    loudspeaker = open_loudspeaker(life.config.speaker.loudspeaker)
+    try:
+        async with life.bus(speak) as bus:
+            await life.ready(bus)
+            await speak(bus, voice, loudspeaker, life)
+    finally:
+        await loudspeaker.close()
+
+
+if __name__ == "__main__":
+    lifecycle.main("speaker", wire)
