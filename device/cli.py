@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from device import config as config_module
-from device.config import ROOT, Config
+from device.config import Config
 from device.errors import BesideError
 
 # word → (module run as a process, arguments put before the user's, one line of help)
@@ -98,8 +98,8 @@ def _no_more(word: str, args: list[str], known: set[str]) -> set[str]:
 _LONG = {
     "up": "\nStarts the bus and every service in the foreground and says when each is ready. Ctrl-C ends them all. Logs: run/NAME.log",
     "try": (
-        "\nWith a microphone and a loudspeaker: talk. --typed: by keyboard, for the deaf, the mute and developers; when standard input is no"
-        "\nterminal, one utterance a line in and one reply a line out. Without sound devices: a rehearsal, as beside rehearse does it."
+        "\nWith a microphone and a loudspeaker: talk. --typed: by keyboard, for the deaf, the mute and developers; when standard input is"
+        "\nno terminal, one utterance a line in and one reply a line out. Without sound devices: a rehearsal, as beside rehearse does it."
     ),
 }
 

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from device.errors import ConfigError
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -101,7 +103,17 @@ def default_path() -> Path:
 
 def load(path: Path | None = None) -> Config:
     """The configuration in `path`; ConfigError names every mistake with its line, what was expected and a suggestion."""
-    import yaml
+    source = path or default_path()
+    try:
+        text = source.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            "config-missing", f"There is no configuration at {source}.", "Name it with --config, or run ./install.sh."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            "config-unreadable", f"The configuration {source} cannot be read.", "Check its owner and that it is text."
+        ) from error
+    from device.config_mistakes import parse
 
-    text = (path or default_path()).read_text(encoding="utf-8")
-    return Config.model_validate(yaml.safe_load(text) or {})
+    return parse(text, str(source))
