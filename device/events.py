@@ -72,6 +72,7 @@ class TranscriptFinal(Event):
     engine: str
     speech_start_ns: int  # monotonic, first voiced sample
     speech_end_ns: int  # monotonic, last voiced sample
+    decided_ns: int = 0  # monotonic, when the turn was called over (the words follow); 0: not told
     decided_by: Literal["model-and-words", "silence", "ceiling", "too-long", "typed"]
 
 
