@@ -32,9 +32,7 @@ async def until_ready(bus: Bus[StateChanged, Never], wanted: set[str], tell: boo
                 if event.state in ("ready", "degraded"):
                     waiting.discard(event.service)
                     if tell and (event.state == "degraded" or event.service in wanted):
-                        say(
-                            f"  {event.service:<10} {event.state}{': ' + event.sentence + ' ' + event.remedy if event.sentence else ''}".rstrip()
-                        )
+                        say(f"  {event.service:<10} {event.state}  {event.sentence} {event.remedy}".rstrip())
                 if not waiting:
                     return
     except TimeoutError:
