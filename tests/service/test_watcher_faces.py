@@ -39,7 +39,7 @@ def test_a_posed_face_is_read(reader: FaceReader, file: str, label: str) -> None
 
 @pytest.mark.skipif(not FACES.is_dir(), reason="the face pictures are not beside the project")
 @pytest.mark.parametrize(
-    ("file", "faces"), [("az_noface_dog.jpg", 0), ("az_noface_house.jpg", 0), ("pd_two_people.jpg", 2), ("az_detection6.jpg", 2)]
+    ("file", "faces"), [("az_noface_dog.jpg", 0), ("az_noface_house.jpg", 0), ("pd_two_people.jpg", 2), ("az_faces.jpg", 6)]
 )
 def test_no_face_or_two_faces_give_no_mood(reader: FaceReader, file: str, faces: int) -> None:
     assert reader.read(cv2.imread(str(FACES / file))) == (faces, None)
