@@ -1,0 +1,79 @@
+"""The rehearsal's stage: its own folder, its own configuration, nothing mixed with the real journal."""
+
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from device.config import ROOT, Config
+from device.errors import InputError
+
+MARK = ".rehearsal"  # only a folder that bears this mark is ever emptied
+LONGEST_TEMP = 60  # bytes of the temp folder's path, so that the sockets in it stay below the kernel's 107
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the command line changes in the configuration."""
+
+    camera: Path | None = None
+    stt: str | None = None
+    tts: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`out` keeps the results and the journal; `run` holds sockets, passwords and logs and is removed afterwards."""
+
+    out: Path
+    run: Path
+    config: Config
+    config_path: Path
+
+    @property
+    def microphone(self) -> Path:
+        return self.run / "mic.sock"
+
+    def strike(self) -> None:
+        """Keep the logs (no word of the person stands in them), remove the rest of the run folder."""
+        logs = self.out / "logs"
+        logs.mkdir(exist_ok=True)
+        for log in self.run.glob("*.log"):
+            shutil.copy(log, logs / log.name)
+        shutil.rmtree(self.run, ignore_errors=True)
+
+
+def set_up(base: Config, out: Path | None, choices: Choices) -> Stage:
+    """Make the folders and write the derived configuration. InputError when a folder cannot be used."""
+    out = (out or ROOT / base.paths.data / ".." / "rehearsals" / time.strftime("%Y%m%d-%H%M%S")).resolve()
+    data = out / "journal"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if data.exists() and not (data / MARK).exists():
+            raise InputError("out-not-ours", f"The folder {data} is not a rehearsal's.", "Choose another folder with --out.")
+        shutil.rmtree(data, ignore_errors=True)  # each rehearsal begins without memories
+        data.mkdir(mode=0o700)
+        (data / MARK).touch()
+    except OSError as error:
+        raise InputError("out-unwritable", f"The folder {out} cannot be written.", "Choose another one with --out.") from error
+    temp = tempfile.gettempdir()
+    run = Path(tempfile.mkdtemp(prefix="beside-", dir=temp if len(os.fsencode(temp)) <= LONGEST_TEMP else "/tmp"))  # noqa: S108  # mkdtemp is safe there
+    settings = derive(base, data, run, choices)
+    config_path = run / "config.yaml"
+    config_path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return Stage(out, run, Config.model_validate(settings), config_path)
+
+
+def derive(base: Config, data: Path, run: Path, choices: Choices) -> dict[str, Any]:
+    """The base configuration with our own folders, the air in place of the sound card, and the choices made."""
+    settings = base.model_dump(mode="json")
+    settings["paths"] = {"data": str(data), "run": str(run), "models": str((ROOT / base.paths.models).resolve())}
+    settings["listener"] |= {"microphone": f"air:{run / 'mic.sock'}"} | ({"stt": choices.stt} if choices.stt else {})
+    settings["speaker"] |= {"loudspeaker": f"air:{run / 'loud.sock'}"} | ({"tts": choices.tts} if choices.tts else {})
+    settings["watcher"]["camera"] = f"file:{choices.camera.absolute()}" if choices.camera else "off"
+    return settings
