@@ -16,17 +16,20 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Never, Self
 
-from device.bus import Account
+from device.bus import Account, Bus
 from device.config import ROOT, Config
 from device.errors import BusError
+from device.events import SessionClosed, SessionSealed, StateChanged
 
 VOICE = ("recorder", "guardian", "speaker", "companion", "thinker", "listener", "watcher")
 TYPED = ("recorder", "guardian", "companion", "thinker", "keyboard")
 RESTART_S = 0.5
 GIVE_UP = (5, 30.0)  # this many deaths within this many seconds
 STOP_S = 5.0
+CLOSE_S = 0.3  # the companion has ended: what it said last is here, or it had nothing to close
+SEAL_S = 5.0
 SOCKET_PATH_BYTES = 107  # the kernel's limit for a Unix socket's path
 
 BROKER = """\
@@ -60,6 +63,16 @@ ENVIRONMENT = {
 }
 
 
+async def attend(bus: Bus[StateChanged | SessionClosed | SessionSealed, Never], closed: asyncio.Event) -> None:
+    """Set `closed` when a conversation is closed; return when it is sealed."""
+    async for event in bus.hear():
+        match event:
+            case SessionClosed():
+                closed.set()
+            case SessionSealed():
+                return
+
+
 class House:
     """`async with House(config, config_path, services) as house: await house.watch()`; leaving it ends every process."""
 
@@ -74,6 +87,7 @@ class House:
         self._deaths: dict[str, list[float]] = {name: [] for name in ("broker", *services)}
         self._say = say
         self._logs: dict[str, Path] = {}
+        self._closing = False
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._prepare)
@@ -84,11 +98,29 @@ class House:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._closing = True
+        await self.close_conversation()
         services = [self.processes[name] for name in reversed(self.services) if name in self.processes]
         await _end(services)
         await _end([p for name, p in self.processes.items() if name == "broker"])
         with contextlib.suppress(OSError):
             self.config.bus_socket.unlink()
+
+    async def close_conversation(self) -> None:
+        """End the companion first: it closes an open conversation, and the recorder seals it while all others still live."""
+        companion, recorder = self.processes.get("companion"), self.processes.get("recorder")
+        if companion is None or recorder is None or companion.poll() is not None or recorder.poll() is not None:
+            return
+        connection: Bus[StateChanged | SessionClosed | SessionSealed, Never] = Bus(self.account("house"), attend)
+        with contextlib.suppress(BusError):
+            async with connection as bus:
+                closed = asyncio.Event()
+                sealed = asyncio.create_task(attend(bus, closed))
+                await _end([companion])
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(closed.wait(), CLOSE_S)
+                await asyncio.wait({sealed}, timeout=SEAL_S if closed.is_set() else 0)
+                sealed.cancel()
 
     def account(self, name: str) -> Account:
         """An account of this house's bus: `tap` to watch, `operator` to ask."""
@@ -104,22 +136,25 @@ class House:
         if shutil.which("setpriv"):
             command = ["setpriv", "--pdeathsig", "KILL", "--", *command]  # if this process is killed, none of them stays behind
         log = self._logs[name] = self.run / f"{name}.log"
+        ours = name == "keyboard"  # it has our terminal
         with log.open("ab") as out:
             self.processes[name] = subprocess.Popen(
-                command, stdout=out, stderr=out, stdin=None if name == "keyboard" else subprocess.DEVNULL, cwd=ROOT,
+                command, stdout=None if ours else out, stderr=None if ours else out, stdin=None if ours else subprocess.DEVNULL, cwd=ROOT,
                 env=ENVIRONMENT | {"OMP_NUM_THREADS": "1"} | dict(os.environ) | {"BESIDE_CONFIG": str(self.config_path)},
                 start_new_session=True,
             )  # fmt: skip
 
     async def watch(self) -> None:
-        """Start again what dies, for ever; returns never (cancel it)."""
-        while True:
+        """Start again what dies, until the house closes."""
+        while not self._closing:
             await asyncio.sleep(0.1)
             for name, process in list(self.processes.items()):
                 if process.poll() is not None:
                     await self._bring_back(name, process.returncode)
 
     async def _bring_back(self, name: str, code: int) -> None:
+        if self._closing or code == 0:  # 0: it ended on purpose
+            return
         deaths = self._deaths[name]
         deaths.append(time.monotonic())
         recent = [t for t in deaths if deaths[-1] - t < GIVE_UP[1]]
@@ -129,7 +164,8 @@ class House:
             return
         self._say(f"{name} stopped (exit code {code}); starting it again.")
         await asyncio.sleep(RESTART_S)
-        self.start(name)
+        if not self._closing:
+            self.start(name)
 
     def last_words(self, name: str) -> str:
         """The last log line of a service: its own sentence for people."""

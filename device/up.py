@@ -48,7 +48,7 @@ async def up(config: Config, path: Path) -> int:
     house = House(config, path, VOICE, say)
     async with house:
         keeper = asyncio.create_task(house.watch())
-        connection: Bus[StateChanged, Never] = Bus(house.account("tap"), states)
+        connection: Bus[StateChanged, Never] = Bus(house.account("house"), states)
         async with connection as bus:
             await until_ready(bus, set(VOICE))
             say(f"Beside is listening (ready in {(now_ns() - began) / 1e9:.1f} s). Ctrl-C ends it.")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from device.bus import hears_and_says, topic_of
 from device.events import Event, StateChanged, all_events
+from device.house import attend
 
 SERVICES = {
     "listener": "listen",
@@ -21,10 +22,12 @@ SERVICES = {
     "thinker": "think",
     "speaker": "speak",
     "recorder": "record",
+    "keyboard": "type_and_read",  # stands in for listener and speaker
 }
 OPERATOR = "operator"  # the command line: asks the recorder to forget, to keep consent
+HOUSE = "house"  # what starts the services: waits until they are ready, and until a conversation is sealed
 TAP = "tap"  # sees everything, says nothing
-ACCOUNTS = (*SERVICES, OPERATOR, TAP)
+ACCOUNTS = (*SERVICES, OPERATOR, HOUSE, TAP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ def rooms() -> tuple[Room, ...]:
         found.append(Room(name, purpose, *hears_and_says(service)))
     operate = importlib.import_module("services.recorder.operate").operate
     found.append(Room(OPERATOR, "The command line asks the recorder.", *hears_and_says(operate)))
+    found.append(Room(HOUSE, "Waits until all are ready, and until a conversation is sealed.", *hears_and_says(attend)))
     found.append(Room(TAP, "Sees every event, says nothing.", all_events(), ()))
     return tuple(found)
 
@@ -57,7 +61,7 @@ def acl(found: tuple[Room, ...]) -> str:
         lines.append(f"user {room.name}")
         lines += [f"topic read {topic_of(kind)}" for kind in room.hears]
         lines += [f"topic write {topic_of(kind)}" for kind in room.says if kind is not StateChanged]
-        if room.name not in (TAP, OPERATOR):
+        if room.name not in (TAP, HOUSE, OPERATOR):
             lines.append(f"topic write beside/state/{room.name}")
         lines.append("")
     return "\n".join(lines)

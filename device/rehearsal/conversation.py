@@ -29,7 +29,7 @@ FIRST_WORDS_S = 0.5
 HEARD_S = 6.0  # after the true end: longest endpoint, and some more
 ANSWER_S = 30.0  # a silent Beside is given up after this
 GOODBYE_S = 1.0  # after a goodbye the conversation closes by itself
-SEAL_S = 15.0
+SEALED_S = 2.0  # the house has waited already; the tap may be a moment behind
 FACE_S = 10.0
 FATAL = {65, 70, 74, 78}  # exit codes that a new start cannot help: input, engine, device, configuration
 
@@ -182,10 +182,8 @@ class Rehearsal:
         """End the conversation as a shutdown does: the companion closes it, the recorder seals it."""
         if not self.turns or await self._seen.until(lambda: self.sealed, GOODBYE_S):
             return
-        companion = self._house.processes.get("companion")
-        if companion is not None:
-            companion.terminate()
-        if not await self._seen.until(lambda: self.sealed, SEAL_S):
+        await self._house.close_conversation()
+        if not await self._seen.until(lambda: self.sealed, SEALED_S):
             self._telling.progress("The conversation was not sealed in time; its record may be missing.")
 
     def _write(self) -> None:
