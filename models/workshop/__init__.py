@@ -1,0 +1,1 @@
+"""The workshop: where Beside's own small language model is made. Nothing here runs on the device."""
