@@ -120,11 +120,13 @@ class CardMicrophone:
         self._open(asyncio.get_running_loop())
         while True:
             try:
-                yield await asyncio.wait_for(self._waiting.get(), SILENT_CARD_S)
+                async with asyncio.timeout(SILENT_CARD_S):
+                    frame = await self._waiting.get()
             except TimeoutError as error:
                 raise DeviceError(
                     "microphone-lost", "The microphone has stopped giving sound.", "Check its plug; Beside listens again once it is back."
                 ) from error
+            yield frame
 
     async def close(self) -> None:
         if self._stream is not None:
@@ -139,7 +141,9 @@ class CardMicrophone:
         for rate_hz in dict.fromkeys((RATE_HZ, card_rate_hz)):
             resampler = None if rate_hz == RATE_HZ else _Resampler(rate_hz)
 
-            def heard(data: Any, count: int, time: Any, status: Any, rate_hz: int = rate_hz, resampler: _Resampler | None = resampler) -> None:
+            def heard(
+                data: Any, count: int, time: Any, status: Any, rate_hz: int = rate_hz, resampler: _Resampler | None = resampler
+            ) -> None:
                 end_ns = _end_of_block_ns(time, count, rate_hz)
                 block = np.frombuffer(bytes(data), np.int16)  # PortAudio's thread: copy, and leave the rest to the loop
                 loop.call_soon_threadsafe(self._arrived, block, end_ns, bool(status and status.input_overflow), resampler)
@@ -157,7 +161,9 @@ class CardMicrophone:
             else:
                 return
         raise DeviceError(
-            "microphone-busy", f"The microphone ({self.name}) cannot be opened.", "Close other programs that record, or choose another: listener.microphone"
+            "microphone-busy",
+            f"The microphone ({self.name}) cannot be opened.",
+            "Close other programs that record, or choose another: listener.microphone",
         ) from refusal
 
     def _find(self, portaudio: Any) -> tuple[int, int]:
@@ -166,7 +172,9 @@ class CardMicrophone:
             found = portaudio.query_devices(self._wanted or None, "input")
         except (portaudio.PortAudioError, ValueError) as error:
             which = f"called '{self._wanted}' " if self._wanted else ""
-            raise DeviceError("microphone-missing", f"No microphone {which}was found.", "Plug one in, or name it in config.yaml: listener.microphone") from error
+            raise DeviceError(
+                "microphone-missing", f"No microphone {which}was found.", "Plug one in, or name it in config.yaml: listener.microphone"
+            ) from error
         return int(found["index"]), int(found["default_samplerate"])
 
     def _arrived(self, block: Pcm, end_ns: int, overflowed: bool, resampler: "_Resampler | None") -> None:
@@ -204,7 +212,9 @@ def _portaudio() -> Any:
     try:
         import sounddevice
     except OSError as error:  # the Python part is there, the library is not
-        raise DeviceError("portaudio-missing", "The sound library PortAudio is not installed.", "Install the Debian package libportaudio2.") from error
+        raise DeviceError(
+            "portaudio-missing", "The sound library PortAudio is not installed.", "Install the Debian package libportaudio2."
+        ) from error
     return sounddevice
 
 

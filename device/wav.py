@@ -29,7 +29,9 @@ def read_wav(path: Path) -> tuple[Pcm, int]:
     """The file as mono 16-bit samples and its rate in Hz. InputError says what is wrong with a file that holds no sound."""
     shape, data = _chunks(path, _bytes_of(path))
     if shape is None:
-        raise InputError("wav-broken", f"{path.name} is a WAV file without a description of its sound.", "Save the recording again as PCM WAV.")
+        raise InputError(
+            "wav-broken", f"{path.name} is a WAV file without a description of its sound.", "Save the recording again as PCM WAV."
+        )
     if shape.kind not in (_PCM, _FLOAT) or shape.bits not in (8, 16, 24, 32, 64) or not 1 <= shape.channels <= 64 or shape.rate_hz < 1000:
         raise InputError("wav-unknown-kind", f"{path.name} holds a kind of sound that Beside cannot read.", "Save it as 16-bit PCM WAV.")
     samples = _samples(data, shape)
