@@ -29,6 +29,7 @@ class Ending:
     by: DecidedBy
     start_ns: int
     end_ns: int
+    decided_ns: int
     voice: Voice
 
 
@@ -152,5 +153,5 @@ class Decoding:
         self._say(TranscriptFinal(
             turn=self._turn, text=reading.text[:4000], alternatives=tuple(other[:4000] for other in reading.alternatives),
             confidence=reading.confidence, engine=self._ears.recogniser.name, speech_start_ns=ending.start_ns,
-            speech_end_ns=ending.end_ns, decided_by=ending.by,
+            speech_end_ns=ending.end_ns, decided_ns=ending.decided_ns, decided_by=ending.by,
         ))  # fmt: skip

@@ -124,7 +124,7 @@ class Turns:
 
     def _end(self, by: DecidedBy) -> None:
         voice = self._voice
-        self._decoding.finish(Ending(by, voice.start_ns, voice.end_ns, voice.sound))
+        self._decoding.finish(Ending(by, voice.start_ns, voice.end_ns, clock.now_ns(), voice.sound))
         self._decoding.resumed()
         self.patience.ended(by)
         self._ended = (voice.end_ns, by)
