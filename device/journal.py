@@ -24,6 +24,7 @@ from device.migrations import MIGRATIONS
 
 T = TypeVar("T")
 BUSY_MS = 5000
+_OURS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, OverflowError)  # a mistake in a row, not on the disk
 _VERSION_AT = slice(60, 64)  # user_version in SQLite's file header: readable without opening, and so without touching
 
 
@@ -103,10 +104,10 @@ class Journal:
             self._db.execute(begin)
             result = work(self._db)
             self._db.execute("COMMIT")
-        except (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, OverflowError) as error:
-            self._db.execute("ROLLBACK")
-            raise JournalError("journal-row-refused", "Something that should be kept does not fit the journal.", "") from error
-        except (sqlite3.DatabaseError, OSError) as error:
+        except (sqlite3.DatabaseError, OverflowError, OSError) as error:
+            if isinstance(error, _OURS) or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:
+                self._db.execute("ROLLBACK")
+                raise JournalError("journal-row-refused", "Something that should be kept does not fit the journal.") from error
             # After a failed fsync the file's state is unknown: never carry on with this connection, open and check again.
             self._damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGE
             self._drop()

@@ -10,7 +10,8 @@ _HEADER = """
   turn TEXT NOT NULL,
   boot TEXT NOT NULL,
   at_ns INTEGER NOT NULL,   -- monotonic, of that boot
-  wall_s REAL NOT NULL      -- for people; may jump
+  wall_s REAL NOT NULL,     -- for people; may jump
+  more TEXT                 -- JSON of what a newer event carries and no column holds
 """
 
 
@@ -28,7 +29,7 @@ STATEMENTS: tuple[str, ...] = (
     *_facts(
         "utterances",
         "text TEXT NOT NULL, alternatives TEXT NOT NULL, confidence REAL, engine TEXT NOT NULL, "
-        "speech_start_ns INTEGER NOT NULL, speech_end_ns INTEGER NOT NULL, decided_by TEXT NOT NULL",
+        "speech_start_ns INTEGER NOT NULL, speech_end_ns INTEGER NOT NULL, decided_ns INTEGER NOT NULL, decided_by TEXT NOT NULL",
     ),
     *_facts("judgements", "level TEXT NOT NULL, rules TEXT NOT NULL, takes_floor INTEGER NOT NULL"),
     *_facts("alarms", "alarm TEXT NOT NULL, level TEXT NOT NULL, kind TEXT NOT NULL, rules TEXT NOT NULL, words TEXT NOT NULL"),
@@ -54,6 +55,14 @@ STATEMENTS: tuple[str, ...] = (
     *_facts(
         "forgets", "forget_session TEXT NOT NULL, by TEXT NOT NULL, erased INTEGER NOT NULL DEFAULT 0, sentence TEXT NOT NULL DEFAULT ''"
     ),
+    # Who belongs to whom, for reading. A session whose opening was lost begins with its first row.
+    "CREATE VIEW beginnings AS SELECT session, who, boot, at_ns, wall_s, 0 AS late FROM openings"
+    " UNION ALL SELECT session, '', boot, at_ns, wall_s, 1 FROM plans"
+    " UNION ALL SELECT session, '', boot, at_ns, wall_s, 1 FROM closings"
+    " UNION ALL SELECT session, '', boot, at_ns, wall_s, 1 FROM speech",
+    "CREATE VIEW belongings AS SELECT session, turn FROM plans UNION SELECT session, turn FROM utterances"
+    " UNION SELECT session, turn FROM speech UNION SELECT session, turn FROM judgements UNION SELECT session, turn FROM refusals"
+    " UNION SELECT session, turn FROM replies UNION SELECT session, turn FROM alarms UNION SELECT session, turn FROM memories",
     "CREATE TABLE seals (session TEXT PRIMARY KEY, wall_s REAL NOT NULL, log TEXT NOT NULL, turns INTEGER NOT NULL) STRICT",
     # What was forgotten must not come back when the broker delivers an old event again. '*' stands for everything.
     "CREATE TABLE forgotten (key TEXT PRIMARY KEY, boot TEXT NOT NULL, at_ns INTEGER NOT NULL, wall_s REAL NOT NULL) STRICT",

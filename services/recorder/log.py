@@ -92,7 +92,8 @@ def _attention(talk: Talk, zone: tzinfo | None) -> Iterator[str]:
     yield from (_alarm(alarm, zone) for alarm in talk.alarms)
     for turn in talk.turns:
         if turn.level in LEVELS:
-            yield f"- {_when(turn.wall_s, zone):%H:%M:%S} {LEVELS[turn.level]} ({turn.level}), noticed by: {plain(', '.join(turn.rules)) or 'unknown'}"
+            rules = plain(", ".join(turn.rules)) or "unknown"
+            yield f"- {_when(turn.wall_s, zone):%H:%M:%S} {LEVELS[turn.level]} ({turn.level}), noticed by: {rules}"
 
 
 def _alarm(alarm: Alarm, zone: tzinfo | None) -> str:
@@ -127,8 +128,9 @@ def _moods(moods: tuple[Mood, ...], zone: tzinfo | None) -> Iterator[str]:
     yield "| time | mood |"
     yield "|---|---|"
     for minute, seen in minutes.items():
-        shares: Counter[str] = Counter()
+        shares: dict[str, float] = {}
         for mood in seen:
             for label, share in mood.moods:
-                shares[label] += share / len(seen)
-        yield f"| {minute} | {', '.join(f'{label} {share:.0%}' for label, share in shares.most_common(3)) or 'unknown'} |"
+                shares[label] = shares.get(label, 0.0) + share / len(seen)
+        strongest = sorted(shares.items(), key=lambda item: -item[1])[:3]
+        yield f"| {minute} | {', '.join(f'{label} {share:.0%}' for label, share in strongest) or 'unknown'} |"

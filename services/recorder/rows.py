@@ -47,13 +47,18 @@ def insert(db: sqlite3.Connection, event: Event) -> Outcome:
     """Keep the event. "known": it stood there already. "forgotten": it belongs to what was erased and stays away."""
     if not isinstance(event, ConsentRequest | ForgetRequest) and is_forgotten(db, event):
         return "forgotten"
+    table = TABLES[type(event)]
+    known = {name for (name,) in db.execute("SELECT name FROM pragma_table_info(?)", (table,))}
     row = {column: getattr(event, name) for name, column in _HEADER.items()}
-    row |= {name: _value(value) for name, value in event.model_dump(mode="json").items() if name not in _HEADER and name != "v"}
+    own = {name: value for name, value in event.model_dump(mode="json").items() if name not in _HEADER and name != "v"}
+    row |= {name: _value(value) for name, value in own.items() if name in known}
+    if new := {name: value for name, value in own.items() if name not in known}:
+        row["more"] = json.dumps(new, ensure_ascii=False)  # an event that has grown is kept whole, before a migration gives it a column
     if isinstance(event, ConsentRequest):
         row["number"] = db.execute("SELECT coalesce(max(number), 0) + 1 FROM consents").fetchone()[0]
     columns = ", ".join(f'"{name}"' for name in row)
     places = ", ".join("?" * len(row))
-    made = db.execute(f"INSERT OR IGNORE INTO {TABLES[type(event)]} ({columns}) VALUES ({places})", tuple(row.values()))  # noqa: S608 - names from our own classes
+    made = db.execute(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})", tuple(row.values()))  # noqa: S608 - names from our own classes
     return "new" if made.rowcount else "known"
 
 

@@ -98,13 +98,9 @@ class Opening:
 def openings(db: sqlite3.Connection) -> tuple[Opening, ...]:
     """Every session, oldest first. A session that was opened twice counts once; one without an opening begins with its first row."""
     first: dict[str, tuple[str, str, int, float]] = {}
-    union = " UNION ALL ".join(
-        f"SELECT session, '' AS who, boot, at_ns, wall_s, 1 AS late FROM {name}" for name in ("plans", "closings", "speech")
-    )  # noqa: S608 - our own names
-    rows = db.execute(f"SELECT session, who, boot, at_ns, wall_s, 0 AS late FROM openings UNION ALL {union} ORDER BY late, wall_s, at_ns")  # noqa: S608 - as above
-    for session, who, boot, at_ns, wall_s, _ in rows:
-        if session:
-            first.setdefault(session, (who, boot, at_ns, wall_s))
+    rows = db.execute("SELECT session, who, boot, at_ns, wall_s FROM beginnings WHERE session <> '' ORDER BY late, wall_s, at_ns")
+    for session, who, boot, at_ns, wall_s in rows:
+        first.setdefault(session, (who, boot, at_ns, wall_s))
     closed = {s: (boot, at_ns) for s, boot, at_ns in db.execute("SELECT session, boot, min(at_ns) FROM closings GROUP BY session")}
     found = []
     for session, (who, boot, at_ns, wall_s) in first.items():
@@ -116,11 +112,7 @@ def openings(db: sqlite3.Connection) -> tuple[Opening, ...]:
 
 def turn_ids(db: sqlite3.Connection, opening: Opening) -> frozenset[str]:
     """The session's turns: those that say so, and those that nobody planned but that fell into its time."""
-    named = " UNION ".join(
-        f"SELECT turn FROM {name} WHERE session = :session"
-        for name in ("plans", "utterances", "speech", "judgements", "refusals", "replies", "alarms", "memories")  # noqa: S608 - our own names
-    )
-    turns = {turn for (turn,) in db.execute(named, {"session": opening.session}) if turn}
+    turns = {turn for (turn,) in db.execute("SELECT turn FROM belongings WHERE session = ?", (opening.session,)) if turn}
     stray = db.execute(
         "SELECT turn FROM utterances WHERE session = '' AND boot = ? AND at_ns >= ? AND (? IS NULL OR at_ns < ?) "
         "AND turn NOT IN (SELECT turn FROM plans UNION SELECT turn FROM speech WHERE session <> '')",

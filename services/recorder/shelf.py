@@ -1,0 +1,93 @@
+"""The folders beside the journal: session logs, emotions text logs, exports, and copies of the journal itself."""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from device.config import Paths
+
+JOURNAL = "journal.sqlite"
+MEMORY_INDEX = "memory_index"  # the thinker's: ids and vectors
+
+
+class Shelf:
+    """Where the recorder's files lie below `paths.data`."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.journal = data / JOURNAL
+        self.sessions = data / "sessions"
+        self.exports = data / "exports"
+        self.memory_index = data / MEMORY_INDEX
+
+    @classmethod
+    def of(cls, paths: Paths) -> "Shelf":
+        return cls(paths.data)
+
+    def log(self, session: str, opened_wall_s: float) -> Path:
+        """`2026-01-31-ID.md`."""
+        return self.sessions / f"{_date(opened_wall_s)}-{safe(session)}.md"
+
+    def emotions(self, session: str) -> Path:
+        """The emotions text log: lives for the conversation, longer only with consent."""
+        return self.sessions / f"{safe(session)}-emotions.txt"
+
+    def of_session(self, session: str) -> list[Path]:
+        """Every file that holds something of the session."""
+        name = safe(session)
+        return [p for folder in (self.sessions, self.exports) if folder.is_dir() for p in folder.iterdir() if _session_in(p.name) == name]
+
+    def of_all_sessions(self) -> list[Path]:
+        return [p for folder in (self.sessions, self.exports) if folder.is_dir() for p in folder.iterdir() if p.is_file()]
+
+    def old_journals(self) -> list[Path]:
+        """Copies from before a migration: they hold what the journal held then."""
+        return sorted(self.data.glob("journal-before-*"))
+
+    def damaged_journals(self) -> list[Path]:
+        return sorted(self.data.glob("journal-damaged-*"))
+
+    def everything(self) -> Iterator[Path]:
+        """Every file below the data folder, whoever wrote it."""
+        for path in sorted(self.data.rglob("*")):
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def safe(session: str) -> str:
+    """A session's id as part of a file name: whatever came over the bus, it names no other folder."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", session)[:64] or "_"
+
+
+def _date(wall_s: float) -> str:
+    return f"{datetime.fromtimestamp(wall_s).astimezone():%Y-%m-%d}"
+
+
+def _session_in(name: str) -> str:
+    """The session's id in a file name of ours."""
+    stem = name.split(".", 1)[0].removesuffix("-emotions")
+    return re.sub(r"^\d{4}-\d\d-\d\d-", "", stem)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """The whole file or none of it, for the owner's eyes, on the disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = path.with_name(path.name + ".part")
+    try:
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        partial.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
