@@ -1,0 +1,45 @@
+"""Everything real: processes, broker, engines. A conversation costs half a minute, so the tests of one talk share it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from device.config import ROOT
+from tests.rehearsed import Done, Rehearse
+
+LIMIT_S = 240
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "appliance" in item.path.parts:
+            item.add_marker(pytest.mark.appliance)
+            item.add_marker(pytest.mark.timeout(LIMIT_S + 30))
+
+
+@pytest.fixture(scope="session")
+def config_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration whose journal and bus are this test run's own."""
+    folder = tmp_path_factory.mktemp("beside")
+    run = Path(os.path.realpath("/tmp")) / f"beside-test-{os.getpid()}"  # noqa: S108  # short: a socket's path has at most 107 bytes
+    path = folder / "config.yaml"
+    settings = {"paths": {"data": str(folder / "data"), "run": str(run), "models": str(ROOT / "models" / "fetched")}}
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def rehearse(config_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Rehearse:
+    """`rehearse("--say", "hello", …)` holds a conversation in real time."""
+
+    def run(*args: object, cwd: Path = ROOT) -> Done:
+        out = tmp_path_factory.mktemp("rehearsal")
+        command = [sys.executable, "-m", "device.rehearsal", *map(str, args), "--out", str(out), "--config", str(config_file)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, cwd=cwd, stdin=subprocess.DEVNULL)
+        return Done(done.returncode, done.stdout, done.stderr, out)
+
+    return run
