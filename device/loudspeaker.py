@@ -21,6 +21,7 @@ from device.errors import DeviceError, InputError
 
 CHUNK_MS = 20
 CHUNK = RATE_HZ * CHUNK_MS // 1000
+STREAM_CHECK_S = 0.25  # a card that was pulled out says nothing: look whether its stream still runs
 
 
 def open_loudspeaker(source: str) -> Loudspeaker:
@@ -35,16 +36,24 @@ def open_loudspeaker(source: str) -> Loudspeaker:
     raise InputError("loudspeaker-unknown", f"'{source}' is no loudspeaker.", "Use card, card:NAME or file:PATH in speaker.loudspeaker.")
 
 
-class _Sink(Protocol):
-    def write(self, pcm: Pcm) -> None: ...
+class Sink(Protocol):
+    """Where a paced loudspeaker writes; it has no clock of its own."""
+
+    def begin(self) -> None:
+        """A clause begins now; whatever time has passed since the last one was silence."""
+        ...
+
+    def write(self, pcm: Pcm) -> None:
+        """Samples at 16 kHz; OSError when they cannot be taken."""
+        ...
 
     def close(self) -> None: ...
 
 
 class PacedLoudspeaker:
-    """Plays into a sink that has no clock of its own: one 20 ms chunk every 20 ms, on absolute deadlines."""
+    """Plays into a sink: one 20 ms chunk every 20 ms, on absolute deadlines, so what was not yet written was not yet heard."""
 
-    def __init__(self, name: str, sink: _Sink) -> None:
+    def __init__(self, name: str, sink: Sink) -> None:
         self.name = name
         self._sink = sink
         self._stopped = asyncio.Event()
@@ -54,25 +63,43 @@ class PacedLoudspeaker:
         self._stopped.clear()
         begin = now_ns()
         sent = 0
-        while sent < sound.size and not self._stopped.is_set():
-            chunk = sound[sent : sent + CHUNK]
-            try:
+        try:
+            self._sink.begin()
+            while sent < sound.size:
+                chunk = sound[sent : sent + CHUNK]
+                if self._stopped.is_set():
+                    self._sink.write(faded(chunk))
+                    break
                 self._sink.write(chunk)
-            except OSError as error:
-                raise DeviceError("loudspeaker-lost", "The loudspeaker went away while speaking.", "Check its plug and power.") from error
-            if sent == 0:
-                started(begin)
-            sent += chunk.size
-            wait_s = (begin + sent * 1_000_000_000 // RATE_HZ - now_ns()) / 1e9
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), max(wait_s, 0))
-        return Played(sent * rate_hz // RATE_HZ, begin, sent < sound.size)
+                if sent == 0:
+                    started(begin)
+                sent += chunk.size
+                wait_s = (begin + sent * 1_000_000_000 // RATE_HZ - now_ns()) / 1e9
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopped.wait(), max(wait_s, 0))
+        except OSError as error:
+            raise _lost() from error
+        return Played(_played(sent, sound.size, pcm.size), begin, sent < sound.size)
 
     def stop(self) -> None:
         self._stopped.set()
 
     async def close(self) -> None:
         self._sink.close()
+
+
+def faded(chunk: Pcm) -> Pcm:
+    """The chunk falling to silence: sound that breaks off at full height clicks."""
+    return (chunk * np.linspace(1, 0, chunk.size, dtype=np.float32)).astype(np.int16)
+
+
+def _played(sent: int, of: int, samples: int) -> int:
+    """`sent` of `of` resampled samples, told at the rate of the original."""
+    return samples if sent >= of else sent * samples // of
+
+
+def _lost() -> DeviceError:
+    return DeviceError("loudspeaker-lost", "The loudspeaker went away while speaking.", "Check its plug and power, then: beside doctor")
 
 
 class _AirSink:
@@ -85,6 +112,9 @@ class _AirSink:
         except OSError as error:
             raise DeviceError("air-missing", "The rehearsal's air is not there.", "Start it with: beside rehearse") from error
         self._socket.setblocking(False)
+
+    def begin(self) -> None:
+        pass  # the air has a clock: what is not sent is silence there
 
     def write(self, pcm: Pcm) -> None:
         self._socket.sendall(pcm.tobytes())
@@ -110,12 +140,12 @@ class _WavSink:
         self._begin_ns = now_ns()
         self._samples = 0
 
-    def write(self, pcm: Pcm) -> None:
+    def begin(self) -> None:
         due = (now_ns() - self._begin_ns) * RATE_HZ // 1_000_000_000
-        if due - self._samples > CHUNK * 2:
-            silence = np.zeros(due - self._samples, np.int16)
-            self._file.writeframes(silence.tobytes())
-            self._samples += silence.size
+        if due - self._samples > CHUNK * 2:  # less is the next clause following at once
+            self.write(np.zeros(due - self._samples, np.int16))
+
+    def write(self, pcm: Pcm) -> None:
         self._file.writeframes(pcm.tobytes())
         self._samples += pcm.size
 
@@ -128,17 +158,23 @@ class CardLoudspeaker:
 
     def __init__(self, card: str | None) -> None:
         self.name = card or "the default sound card"
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards what PortAudio's thread and ours both touch
         self._sound: Pcm | None = None
         self._at = 0
+        self._stopping = False
         self._first_ns = 0
-        self._done = threading.Event()
-        self._stream, self._rate_hz = self._open(card)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._change = asyncio.Event()  # the first sample went out, or the last
+        self._stream, self._rate_hz = self._open(int(card) if card and card.isdigit() else card)
 
-    def _open(self, card: str | None) -> tuple[Any, int]:
+    def _open(self, card: str | int | None) -> tuple[Any, int]:
         try:
             import sounddevice
-
+        except (OSError, ImportError) as error:  # OSError: PortAudio itself is not installed
+            raise DeviceError(
+                "sound-library-missing", "The sound library cannot be loaded.", "Install the Debian package libportaudio2."
+            ) from error
+        try:
             try:
                 return self._stream_at(sounddevice, card, RATE_HZ), RATE_HZ
             except sounddevice.PortAudioError:  # many cards refuse 16 kHz: take their own rate and resample
@@ -151,7 +187,7 @@ class CardLoudspeaker:
                 "Plug it in, close other programs that use it, then: beside doctor",
             ) from error
 
-    def _stream_at(self, sounddevice: Any, card: str | None, rate_hz: int) -> Any:
+    def _stream_at(self, sounddevice: Any, card: str | int | None, rate_hz: int) -> Any:
         stream = sounddevice.OutputStream(
             samplerate=rate_hz,
             channels=1,
@@ -170,35 +206,51 @@ class CardLoudspeaker:
         with self._lock:
             if self._sound is None:
                 return
+            part = self._sound[self._at : self._at + frames]
+            if self._stopping:
+                out[: part.size, 0] = faded(part)
+                self._end()
+                return
             if self._at == 0:
                 self._first_ns = now_ns() + int(max(0.0, time.outputBufferDacTime - time.currentTime) * 1e9)
-            part = self._sound[self._at : self._at + frames]
+                self._wake()
             out[: part.size, 0] = part
             self._at += part.size
             if self._at >= self._sound.size:
-                self._sound = None
-                self._done.set()
+                self._end()
+
+    def _end(self) -> None:
+        self._sound = None
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._change.set)
 
     async def play(self, pcm: Pcm, rate_hz: int, started: Started) -> Played:
         sound = resample(pcm, rate_hz, self._rate_hz)
-        self._done.clear()
+        self._loop = asyncio.get_running_loop()
+        self._change.clear()
         with self._lock:
-            self._sound, self._at, self._first_ns = sound, 0, 0
+            self._sound, self._at, self._stopping, self._first_ns = sound if sound.size else None, 0, False, 0
         told = False
-        while not await asyncio.to_thread(self._done.wait, 0.01):
-            if self._first_ns and not told:
+        while True:
+            with self._lock:
+                over, at, first_ns = self._sound is None, self._at, self._first_ns
+            if first_ns and not told:
                 told = True
-                started(self._first_ns)
+                started(first_ns)
+            if over:
+                return Played(_played(at, sound.size, pcm.size), first_ns, at < sound.size)
             if not self._stream.active:
-                raise DeviceError("loudspeaker-lost", "The loudspeaker went away while speaking.", "Check its plug and power.")
-        if not told:
-            started(self._first_ns or now_ns())
-        return Played(self._at * rate_hz // self._rate_hz, self._first_ns, self._at < sound.size)
+                raise _lost()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._change.wait(), STREAM_CHECK_S)
+            self._change.clear()
 
     def stop(self) -> None:
         with self._lock:
-            self._sound = None
-        self._done.set()
+            self._stopping = True
 
     async def close(self) -> None:
         await asyncio.to_thread(self._stream.close)

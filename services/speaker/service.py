@@ -6,26 +6,25 @@ then nothing until guardian is back.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
-
-import numpy as np
+from dataclasses import dataclass
 
 from device.audio import Loudspeaker, Played
 from device.bus import Bus
 from device.clock import now_ns
-from device.errors import BesideError
+from device.errors import EngineError
 from device.events import SpeechEnded, SpeechRequest, SpeechStarted, SpeechStop, StateChanged
 from device.lifecycle import Life
-from services.speaker.voice import Sound, Voice, heard, speakable
+from services.speaker.outage import Outage
+from services.speaker.shaping import Shaped, shape
+from services.speaker.voice import Voice, heard, speakable
 
 log = logging.getLogger(__name__)
 
-GUARDIAN_GONE_S = 2.0
 WITHOUT_GUARDIAN = "I have to be quiet for a moment, something in me is not working. If you need someone, please press your call button."
-REMEMBERED_REQUESTS = 256  # a redelivered request is never said twice
-AUDIBLE = 104  # int16 steps, -50 dB of full scale
+LOOK_S = 0.25  # how often the outage is looked at
+REMEMBERED_EVENTS = 256  # a redelivered request is never said twice, a redelivered stop cuts nothing off
 PROBE_S = 5.0
 
 SpeakerBus = Bus[SpeechRequest | SpeechStop | StateChanged, SpeechStarted | SpeechEnded]
@@ -46,9 +45,19 @@ async def speak(
                 case SpeechRequest():
                     mouth.request(event)
                 case SpeechStop():
-                    mouth.stop()
+                    mouth.told_to_stop(event)
                 case StateChanged(service="guardian"):
                     mouth.guardian_is(event.state)
+
+
+@dataclass(slots=True)
+class Job:
+    """One requested clause on its way from text to sound."""
+
+    epoch: int
+    request: SpeechRequest
+    spoken: str  # what the voice is given
+    shaped: Shaped | None = None  # None: nothing to be heard
 
 
 class Mouth:
@@ -56,99 +65,127 @@ class Mouth:
 
     def __init__(self, bus: SpeakerBus, voice: Voice, loudspeaker: Loudspeaker, life: Life) -> None:
         self._bus, self._voice, self._loudspeaker, self._life = bus, voice, loudspeaker, life
-        self._wanted: asyncio.Queue[tuple[int, SpeechRequest]] = asyncio.Queue()
-        self._ready: asyncio.Queue[tuple[int, SpeechRequest, Sound]] = asyncio.Queue(maxsize=2)
+        self._wanted: asyncio.Queue[Job] = asyncio.Queue()
+        self._ready: asyncio.Queue[Job] = asyncio.Queue(maxsize=2)
         self._epoch = 0
-        self._known: deque[str] = deque(maxlen=REMEMBERED_REQUESTS)
-        self._guardian_seen = False
-        self._guardian_back = asyncio.Event()
-        self._guardian_gone = asyncio.Event()
+        self._known: deque[str] = deque(maxlen=REMEMBERED_EVENTS)
+        self._outage = Outage(now_ns())
+        self._guardian_there = False
+        self._voice_free = asyncio.Lock()
+        self._worked_ns = 0
+        self._unwell = ""  # the code of the trouble that was announced last; empty while well
 
     def request(self, event: SpeechRequest) -> None:
-        if event.id in self._known:
-            return
-        self._known.append(event.id)
-        if event.urgent:
+        """Say this after all that was asked before it, or at once if it is urgent."""
+        if self._is_new(event.id):
+            self._enqueue(event, refused=self._outage.silent)
+
+    def told_to_stop(self, event: SpeechStop) -> None:
+        if self._is_new(event.id):
             self.stop()
-        self._wanted.put_nowait((self._epoch, event))
 
     def stop(self) -> None:
+        """Be silent now and forget what is queued; each clause still reports what was heard of it."""
         self._epoch += 1
         self._loudspeaker.stop()
 
     def guardian_is(self, state: str) -> None:
-        if state == "gone":
-            if self._guardian_seen:  # a retained "gone" from before our time is no news
-                self._guardian_back.clear()
-                self._guardian_gone.set()
-        else:
-            self._guardian_seen = True
-            self._guardian_gone.clear()
-            self._guardian_back.set()
+        if state != "starting":
+            self._guardian_there = state != "gone"
+            self._outage.guardian(self._guardian_there, now_ns())
+
+    def _is_new(self, event_id: str) -> bool:
+        if event_id in self._known:
+            return False
+        self._known.append(event_id)
+        return True
+
+    def _enqueue(self, event: SpeechRequest, refused: bool = False) -> None:
+        if event.urgent and not refused:
+            self.stop()
+        self._wanted.put_nowait(Job(self._epoch - refused, event, speakable(event.text)))  # of an older epoch: reported, not said
 
     async def synthesise_ahead(self) -> None:
+        """Text to sound, at most two clauses ahead of the one that plays."""
         while True:
-            epoch, request = await self._wanted.get()
-            sound = Sound(np.zeros(0, np.int16), 16_000)
-            if epoch == self._epoch:
-                try:
-                    sound = await asyncio.to_thread(self._voice.synthesise, speakable(request.text))
-                    self._life.worked()
-                except BesideError as trouble:
+            job = await self._wanted.get()
+            if job.epoch == self._epoch and job.spoken:
+                job.shaped = await self._synthesise(job.spoken)
+            await self._ready.put(job)
+
+    async def _synthesise(self, spoken: str) -> Shaped | None:
+        """The clause's sound, or None when the voice failed: that is announced, and the queue goes on."""
+        async with self._voice_free:
+            try:
+                shaped = await asyncio.to_thread(lambda: shape(self._voice.synthesise(spoken), spoken))
+            except EngineError as trouble:
+                if self._unwell != trouble.code:
+                    self._unwell = trouble.code
                     await self._life.degraded(self._bus, trouble)
-            await self._ready.put((epoch, request, sound))
+                return None
+        self._worked_ns = now_ns()
+        self._life.worked()
+        if self._unwell:
+            self._unwell = ""
+            await self._life.ready(self._bus)
+        return shaped
 
     async def play_out(self) -> None:
+        """Sound to the loudspeaker, one clause after the other."""
         while True:
-            epoch, request, sound = await self._ready.get()
-            if epoch != self._epoch or sound.pcm.size == 0:
-                await self._report(request, Played(0, 0, epoch != self._epoch), sound)
-                continue
-            try:
-                played = await self._play(request, sound)
-            except BesideError as trouble:
-                await self._life.degraded(self._bus, trouble)
-                played = Played(0, 0, True)
-            await self._report(request, played, sound)
+            job = await self._ready.get()
+            stale = job.epoch != self._epoch
+            if stale or job.shaped is None or job.shaped.pcm.size == 0:
+                await self._report(job, Played(0, 0, stale))
+            else:
+                await self._play(job, job.shaped)
 
-    async def _play(self, request: SpeechRequest, sound: Sound) -> Played:
-        loud = np.flatnonzero(np.abs(sound.pcm) > AUDIBLE)
-        lead_ns = int(loud[0]) * 1_000_000_000 // sound.rate_hz if loud.size else 0
+    async def _play(self, job: Job, shaped: Shaped) -> None:
         tasks: list[asyncio.Task[None]] = []
 
         def started(first_sample_ns: int) -> None:
-            tasks.append(asyncio.ensure_future(self._bus.say(SpeechStarted(
-                session=request.session, turn=request.turn, index=request.index, text=request.text,
-                duration_ms=sound.ms, first_sample_ns=first_sample_ns + lead_ns,
-            ))))  # fmt: skip
+            audible_ns = first_sample_ns + shaped.first * 1_000_000_000 // shaped.rate_hz
+            tasks.append(asyncio.create_task(self._say_started(job.request, shaped.ms, audible_ns)))
+            if job.epoch != self._epoch:  # stopped between the decision to play and the first sample
+                self._loudspeaker.stop()
 
-        played = await self._loudspeaker.play(sound.pcm, sound.rate_hz, started)
-        await asyncio.gather(*tasks)
-        return played
+        playing = asyncio.ensure_future(self._loudspeaker.play(shaped.pcm, shaped.rate_hz, started))
+        try:
+            await asyncio.shield(playing)
+        finally:  # told to end in the middle of a clause: what was heard until then still counts
+            self._loudspeaker.stop()
+            await asyncio.wait({playing})
+            await self._report(job, Played(0, 0, True) if playing.exception() else playing.result())
+            await asyncio.gather(*tasks)
 
-    async def _report(self, request: SpeechRequest, played: Played, sound: Sound) -> None:
-        share = played.samples / sound.pcm.size if sound.pcm.size else 0.0
+    async def _say_started(self, request: SpeechRequest, duration_ms: int, first_sample_ns: int) -> None:
+        await self._bus.say(SpeechStarted(
+            session=request.session, turn=request.turn, index=request.index, text=request.text,
+            duration_ms=duration_ms, first_sample_ns=first_sample_ns,
+        ))  # fmt: skip
+
+    async def _report(self, job: Job, played: Played) -> None:
+        request, shaped = job.request, job.shaped
+        share = 0.0 if shaped is None else shaped.share(played.samples)
         await self._bus.say(SpeechEnded(
-            session=request.session, turn=request.turn, index=request.index, text=request.text, heard_text=heard(request.text, share),
-            heard_ms=1000 * played.samples // sound.rate_hz, interrupted=played.interrupted, last=request.last, engine=self._voice.name,
+            session=request.session, turn=request.turn, index=request.index, text=request.text, heard_text=heard(job.spoken, share),
+            heard_ms=0 if shaped is None else 1000 * played.samples // shaped.rate_hz, interrupted=played.interrupted,
+            last=request.last, engine=self._voice.name,
         ))  # fmt: skip
 
     async def mind_the_guardian(self) -> None:
         """One built-in sentence when guardian has been gone for two seconds, then silence until it is back."""
         while True:
-            await self._guardian_gone.wait()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._guardian_back.wait(), GUARDIAN_GONE_S)
-            if self._guardian_gone.is_set():
+            await asyncio.sleep(LOOK_S)
+            now = now_ns()
+            self._outage.guardian(self._guardian_there and self._bus.connected.is_set(), now)
+            if self._outage.sentence_due(now):
                 log.warning("guardian is gone: one built-in sentence, then silence")
-                self.request(SpeechRequest(index=0, text=WITHOUT_GUARDIAN, by="guardian", last=True, urgent=True))
-                await self._guardian_back.wait()
+                self._enqueue(SpeechRequest(index=0, text=WITHOUT_GUARDIAN, by="guardian", last=True, urgent=True))
 
     async def prove_alive(self) -> None:
-        """The watchdog is fed by sound that was made: a probe of the voice while nobody speaks."""
+        """The watchdog is fed by sound that was made: a probe of the voice whenever nothing else was said for a while."""
         while True:
-            begin = now_ns()
-            await asyncio.to_thread(self._voice.synthesise, "hm")
-            if now_ns() - begin < PROBE_S * 1e9:
-                self._life.worked()
+            if now_ns() - self._worked_ns >= PROBE_S * 1e9:
+                await self._synthesise("hm")
             await asyncio.sleep(PROBE_S)

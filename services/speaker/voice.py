@@ -10,10 +10,12 @@ from typing import Protocol
 
 from device.audio import Pcm
 
-LONGEST_CHARS = 400  # nothing that Beside says is longer; a runaway text is cut at a word
+LONGEST_CHARS = 400  # nothing that Beside says is longer; a runaway text is cut at a word, and only what was spoken counts as heard
 _MARKUP = re.compile(r"[*_#`~|<>\[\]{}\\^=]+")
 _SPACES = re.compile(r"\s+")
 _KEEP = {"L", "N", "P", "Z", "M"}  # letters, digits, punctuation, spaces, marks; no emoji, no controls
+# Typographer's marks that voices read out or swallow ("don’t" would become "don t").
+_TYPOGRAPHY = str.maketrans({"’": "'", "‘": "'", "‚": ",", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "–": ", ", "—": ", "})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,30 +31,31 @@ class Sound:
 
 
 class Voice(Protocol):
-    """A text-to-speech engine, warm and ready."""
+    """A text-to-speech engine, warm and ready. One `synthesise` at a time."""
 
     name: str
 
     def synthesise(self, text: str) -> Sound:
-        """Speak one clause into memory (blocking); an empty sound for an empty text; EngineError if it fails."""
+        """Speak one clause into memory (blocking); an empty sound for a text it has no sound for; EngineError if it fails."""
         ...
 
 
 def speakable(text: str) -> str:
     """The part of `text` that a voice can say: no markup, no emoji, single spaces, at most 400 characters; may be empty."""
-    plain = _MARKUP.sub(" ", unicodedata.normalize("NFKC", text))
-    kept = "".join(c if unicodedata.category(c)[0] in _KEEP or c in "'$€£%+&" else " " for c in plain)
-    short = _SPACES.sub(" ", kept).strip()
+    plain = _MARKUP.sub(" ", unicodedata.normalize("NFKC", text).translate(_TYPOGRAPHY))
+    kept = "".join(c if unicodedata.category(c)[0] in _KEEP or c in "$€£%+&°" else " " for c in plain)
+    short = re.sub(r" +([,.;:!?])", r"\1", _SPACES.sub(" ", kept)).strip().lstrip(" ,;:")
     if len(short) > LONGEST_CHARS:
-        short = short[:LONGEST_CHARS].rsplit(" ", 1)[0]
+        head = short[: LONGEST_CHARS + 1]
+        short = head.rsplit(" ", 1)[0] if " " in head else head[:LONGEST_CHARS]
     return short if any(c.isalnum() for c in short) else ""
 
 
-def heard(text: str, share: float) -> str:
-    """The words of `text` whose sound was out when `share` (0..1) of it had been played; half a word was not heard."""
-    words = text.split()
+def heard(spoken: str, share: float) -> str:
+    """The words of `spoken` whose sound was out when `share` (0..1) of it had been played; half a word was not heard."""
+    words = spoken.split()
     if share >= 1.0:
-        return text
+        return " ".join(words)
     total = sum(len(word) + 1 for word in words)
     spent, kept = 0, []
     for word in words:
