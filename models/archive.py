@@ -5,11 +5,14 @@ written, because the list may lie. The result stands in a fresh folder; whoever 
 """
 
 import hashlib
-import json
+import shutil
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -29,42 +32,40 @@ class Limits:
     depth: int = 12
 
 
+USUAL = Limits()
 Sums = dict[str, str]  # path inside the unpacked folder → sha256
+# What zipfile raises for damaged input: a flipped bit may look like encryption, an unknown method or a name in no known code.
+BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError, struct.error)
 
 
-def unpack(archive: Path, folder: Path, limits: Limits = Limits()) -> tuple[Path, Sums]:
-    """Unpack `archive` into a new hidden folder inside `folder`; returns what is to be moved in place, and its sums.
+@contextmanager
+def unpacked(archive: Path, folder: Path, limits: Limits = USUAL) -> Iterator[tuple[Path, Sums]]:
+    """Unpack `archive` into a hidden folder inside `folder`, which goes away afterwards: the folder to move in place, and its sums.
 
-    An archive whose files all lie in one folder gives that folder. The caller removes the result's parent.
+    An archive whose files all lie in one folder gives that folder. InputError when it is broken or harmful.
     """
     work = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=folder))
     try:
+        yield _unpack(archive, work, limits)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _unpack(archive: Path, work: Path, limits: Limits) -> tuple[Path, Sums]:
+    try:
         with zipfile.ZipFile(archive) as packed:
             entries = _judge(packed, archive.stat().st_size, limits)
-            need_space(folder, sum(e.file_size for e in entries))
+            need_space(work, sum(e.file_size for e in entries))
             inside = work / "inside"
-            inside.mkdir()
             sums = {_path(e).as_posix(): _write(packed, e, inside) for e in entries}
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+    except BROKEN as error:
         raise InputError("archive-broken", f"{archive.name} is not a whole zip archive.", "Nothing was taken.") from error
     except OSError as error:
         raise disk_trouble(error, archive.name) from error
     tops = {PurePosixPath(name).parts[0] for name in sums}
-    if len(tops) == 1 and all(len(PurePosixPath(name).parts) > 1 for name in sums):
-        top = tops.pop()
-        return _one_level(work, inside / top), {name.partition("/")[2]: total for name, total in sums.items()}
+    if len(tops) == 1 and all("/" in name for name in sums):
+        return inside / tops.pop(), {name.partition("/")[2]: total for name, total in sums.items()}
     return inside, sums
-
-
-def write_sums(sums: Sums, path: Path) -> None:
-    fresh = path.with_name(f"{path.name}.part")
-    fresh.write_text(json.dumps(sums, indent=0), encoding="utf-8")
-    fresh.replace(path)
-
-
-def _one_level(work: Path, top: Path) -> Path:
-    """The archive's only folder, moved next to `inside`, so that the caller's clean-up finds one parent."""
-    return top.rename(work / "only")
 
 
 def _judge(packed: zipfile.ZipFile, archive_bytes: int, limits: Limits) -> list[zipfile.ZipInfo]:

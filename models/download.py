@@ -138,7 +138,8 @@ class _Transfer:
                 self._accept(response)
                 self._read(response)
         except urllib.error.HTTPError as error:
-            self._refused(error)
+            with error:  # it holds the connection open
+                self._refused(error)
         except (OSError, http.client.HTTPException) as error:  # URLError is an OSError; so are timeouts and resets
             raise _BrokenOffError(_plain(error)) from error
 

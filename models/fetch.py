@@ -176,11 +176,8 @@ def _take(file: ModelFile, fresh: Path, folder: Path) -> None:
         shelf.settle(fresh, target)
         return
     try:
-        unpacked, sums = archive.unpack(fresh, folder)
-        try:
+        with archive.unpacked(fresh, folder) as (unpacked, sums):
             shelf.settle(unpacked, target)
-            archive.write_sums(sums, shelf.sums_path(target))
-        finally:
-            shutil.rmtree(unpacked.parent, ignore_errors=True)
+            shelf.write_sums(file.sha256 or file.md5 or "", sums, target)
     finally:
         fresh.unlink(missing_ok=True)

@@ -106,6 +106,14 @@ def sums_path(unpacked: Path) -> Path:
     return unpacked.with_name(f".{unpacked.name}.sums.json")
 
 
+def write_sums(proof: str, files: dict[str, str], unpacked: Path) -> None:
+    """`proof`: the archive's own hash; `files`: path inside the folder → sha256."""
+    path = sums_path(unpacked)
+    fresh = path.with_name(f"{path.name}.part")
+    fresh.write_text(json.dumps({"archive": proof, "files": files}, indent=0), encoding="utf-8")
+    fresh.replace(path)
+
+
 def project_sum(path: Path) -> str | None:
     """The sum beside a file that comes with Beside (`sha256sum`'s form), None where there is none."""
     try:
@@ -131,7 +139,7 @@ def _troubles(file: ModelFile, folder: Path) -> list[str]:
         if not path.exists():
             return ["missing"]
         if file.unpack:
-            return _troubles_of_folder(path) or [""]
+            return _troubles_of_folder(path, file.sha256 or file.md5) or [""]
         if not (file.sha256 or file.md5):
             return [""] if digest(path) == project_sum(path) else ["differs from the sum it was fetched with"]
         prove(path, file)
@@ -142,10 +150,13 @@ def _troubles(file: ModelFile, folder: Path) -> list[str]:
     return [""]
 
 
-def _troubles_of_folder(path: Path) -> list[str]:
+def _troubles_of_folder(path: Path, proof: str | None) -> list[str]:
     try:
-        sums = json.loads(sums_path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        kept = json.loads(sums_path(path).read_text(encoding="utf-8"))
+        archive, sums = str(kept["archive"]), dict(kept["files"])
+    except (OSError, ValueError, KeyError, TypeError):
         return ["was not put here by Beside: fetch it again"]
+    if proof is not None and archive != proof:
+        return ["is of another archive than the catalogue names"]
     broken = [name for name, wanted in sums.items() if not (path / name).is_file() or digest(path / name) != wanted]
     return [f"{name} is broken or missing" for name in broken]
