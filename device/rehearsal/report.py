@@ -62,12 +62,12 @@ class Turn:
     def row(self) -> dict[str, object]:
         """The line of turns.jsonl. A time is null when that thing never happened or no clip's end is known."""
         assert self.final is not None
-        clause_ns = self.clause_ns.get(self.draft) if self.draft is not None else None
-        if clause_ns is None and self.requests:  # guardian's or the companion's own fixed words
-            clause_ns = self.requests[0].at_ns
+        thought_ns = self.clause_ns.get(self.draft) if self.draft is not None else None
+        released_ns = self.requests[0].at_ns if self.requests else None  # may be guardian's or the companion's own fixed words
+        clause_ns = min((at_ns for at_ns in (thought_ns, released_ns) if at_ns is not None), default=None)
         return {
             "user_text": self.final.text,
-            "reply_text": " ".join(request.text for request in self.requests),
+            "reply_text": " ".join(request.text for request in self.requests if request.text),
             "heard_text": " ".join(end.heard_text for end in self.ended if end.heard_text),
             "interrupted": self.interrupted,
             "emotions": [{"label": mood.label, "share": round(mood.share, 3)} for mood in self.moods[:3]],

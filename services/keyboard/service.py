@@ -5,6 +5,7 @@ promise is stricter: one utterance a line in, one reply a line out, in order.
 """
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 
 from device.bus import Bus
@@ -71,11 +72,11 @@ class Desk:
             turn=self.turn, text=words[:LONGEST_CHARS], confidence=1.0, engine="keyboard",
             speech_start_ns=start_ns, speech_end_ns=start_ns, decided_ns=start_ns, decided_by="typed",
         ))  # fmt: skip
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.answered.wait(), REPLY_S)
-        except TimeoutError:
+        if not self.clauses:  # no answer came, or guardian let nothing of it pass
             self.clauses.append(SILENCE)
-            self.terminal.clause(SILENCE, first=len(self.clauses) == 1)
+            self.terminal.clause(SILENCE, first=True)
         self.turn = ""
         self.terminal.reply_over(" ".join(self.clauses))
 

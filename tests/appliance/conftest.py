@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from device.config import ROOT
+from tests import tiny_gguf
 from tests.rehearsed import Done, Rehearse
 
 LIMIT_S = 240
@@ -27,7 +28,13 @@ def config_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("beside")
     run = Path(os.path.realpath("/tmp")) / f"beside-test-{os.getpid()}"  # noqa: S108  # short: a socket's path has at most 107 bytes
     path = folder / "config.yaml"
-    settings = {"paths": {"data": str(folder / "data"), "run": str(run), "models": str(ROOT / "models" / "fetched")}}
+    model = ROOT / "models" / "starter" / "beside-starter.gguf"
+    if not model.is_file():  # before the first starter is trained: nonsense words, but every real step
+        model = tiny_gguf.write(folder / "tiny.gguf")
+    settings = {
+        "paths": {"data": str(folder / "data"), "run": str(run), "models": str(ROOT / "models" / "fetched")},
+        "thinker": {"model": str(model)},
+    }
     path.write_text(yaml.safe_dump(settings), encoding="utf-8")
     return path
 

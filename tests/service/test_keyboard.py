@@ -70,6 +70,11 @@ async def test_silence_is_told_when_no_answer_comes(broker: Any, monkeypatch: py
         assert await type_lines(broker, PipeTerminal, "hello\n") == f"{SILENCE}\n"
 
 
+async def test_silence_is_told_when_nothing_of_the_answer_was_released(broker: Any) -> None:
+    async with house(broker, lambda text: [("", True)]):
+        assert await type_lines(broker, PipeTerminal, "hello\n") == f"{SILENCE}\n"
+
+
 async def test_end_of_input_without_a_word_ends_cleanly(broker: Any) -> None:
     async with house(broker, lambda text: []):
         assert await type_lines(broker, PipeTerminal, "") == ""
