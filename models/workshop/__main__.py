@@ -43,9 +43,8 @@ def main() -> int:
     add("--dim", type=int, default=256, help="width; 32 per attention head (default: 256)")
     add("--layers", type=int, default=6, help="depth (default: 6)")
     add("--minutes", type=float, default=75.0, help="budget of the training on the clock (default: 75)")
-    add("--threads", type=int, default=2, help="threads of the training and of llama.cpp (default: 2)")
+    add("--threads", type=int, default=2, help="processor cores to use (default: 2)")
     add("--optimizer", choices=("muon", "adamw"), default="muon", help="for the matrices (default: muon)")
-    add("--rate", type=float, help="learning rate of the matrices")
     add("--samples", type=int, default=2000, help="replies that are searched for forbidden content (default: 2000)")
     add("--minilm", type=Path, help="folder of the embedding model, so that the nearest exemplar is found by meaning")
     args = parser.parse_args()
@@ -102,15 +101,10 @@ def _train(args: argparse.Namespace) -> int:
     from models.workshop.model import Shape
     from models.workshop.train import Plan, train
 
-    made = tokenizer.load(args.work / "tokenizer.json")
     heads = args.dim // 32
-    shape = Shape(made.get_vocab_size(), args.dim, args.layers, heads, heads, round(args.dim * 2.7 / 32) * 32)
-    muon = args.optimizer == "muon"
-    plan = Plan(
-        args.corpus, args.work, args.minutes, args.threads, muon=muon, seed=args.seed,
-        rate=args.rate or Plan.rate, embed_rate=Plan.embed_rate if muon or not args.rate else args.rate,
-    )  # fmt: skip
-    train(shape, plan, made, _say)
+    vocab = tokenizer.load(args.work / "tokenizer.json").get_vocab_size()
+    shape = Shape(vocab, args.dim, args.layers, heads, heads, round(args.dim * 2.7 / 32) * 32)
+    train(shape, Plan(args.corpus, args.work, args.minutes, args.threads, muon=args.optimizer == "muon", seed=args.seed))
     return 0
 
 

@@ -130,14 +130,15 @@ def _from_memory(sample: Sample, reply: str) -> bool:
 
 
 def _companions(answered: Sequence[Answered], train: Corpus, held: Corpus) -> dict[str, dict[str, object]]:
-    everything = [e.reply for c in (train, held) for d in c.dialogues for e in d.exchanges] + [e.reply for e in train.exemplars]
-    filled = [" ".join(" ".join(pool) for pool in c.pools.values()) for c in (train, held)]
-    grammar = judges.GrammarJudge([*everything, *filled, *[a.sample.reply for a in answered]])
+    # The judge knows what was trained on, never the held-out answers: so its error on the authors is an honest one.
+    known = [x for d in train.dialogues for e in d.exchanges for x in (e.reply, e.user)] + [e.reply for e in train.exemplars]
+    values = [" ".join(" ".join(pool) for pool in c.pools.values()) for c in (train, held)]
+    grammar = judges.GrammarJudge([*known, *values])
     table: dict[str, dict[str, object]] = {}
     for who in ("starter", "nearest", "eliza", "authors"):
         replies = [(a.sample, a.replies.get(who, a.sample.reply)) for a in answered]
         taken = [t for s, r in replies if (t := judges.takes_up(r, s.user)) is not None]
-        given = [(sentence, f"{s.prompt} {s.reply}") for s, r in replies for sentence in judges.sentences(r)]
+        given = [(sentence, s.prompt) for s, r in replies for sentence in judges.sentences(r)]
         table[who] = {
             "takes_up_a_content_word": _share(taken),
             "distinct_2": round(judges.distinct_2([r for _, r in replies]), 3),

@@ -44,7 +44,7 @@ def export(work: Path, target: Path, threads: int, say: Callable[[str], None]) -
     if size > MOST_BYTES:
         raise ExportError(f"{size:,} bytes are more than {MOST_BYTES:,}; make the model smaller")
     worst, agree = prove(model, tokenizer, fresh, threads)
-    say(f"{size:,} bytes, step {state['step']}; greatest difference of a probability {worst:.4f}, same first choice {agree:.1%}")
+    say(f"{size:,} bytes, step {state['progress']['step']}; a probability differs by at most {worst:.4f}, same first choice {agree:.1%}")
     if worst > 0.05 or agree < 0.95:
         raise ExportError("llama.cpp does not answer as the checkpoint does; the file stays beside it as .new")
     fresh.replace(target)
@@ -91,7 +91,7 @@ def interleave(weight: NDArray[np.float32], head: int) -> NDArray[np.float32]:
 
 
 def prove(model: Starter, tokenizer: Tokenizer, path: Path, threads: int) -> tuple[float, float]:
-    """Return the greatest difference of a probability, and the share of places where both choose the same token."""
+    """Return the a probability differs by at most, and the share of places where both choose the same token."""
     from llama_cpp import Llama
 
     llama = Llama(str(path), n_ctx=model.shape.context, n_threads=threads, logits_all=True, verbose=False)

@@ -8,17 +8,16 @@ none, similar ones, or some that miss the point, so that the model adapts what f
 import random
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from models.workshop.corpus import EMOTIONS, Corpus, Dialogue, Exchange
 from models.workshop.format import END, starter_prompt
 from models.workshop.noise import disturb
-from models.workshop.reflect import reflection
+from models.workshop.reflect import nouns_of, reflection, swap, twin
 from models.workshop.slots import SLOT, Filling
 from models.workshop.words import Index, content, stem, words
 
 HISTORY = 6  # exchanges; the thinker keeps about as many
-_NOUN = re.compile(r"\b(?:my|your|the|a|his|her|our) ([a-z]{3,})\b")
 
 
 @dataclass(frozen=True)
@@ -64,9 +63,9 @@ class Maker:
         for known in self._bank:
             self._topics.setdefault(known.topic, []).append(known)
         self._near: dict[str, list[Known]] = {}
-        self._nouns = sorted({
-            v.split()[-1] for s in ("thing", "food", "drink", "plant", "pet") for v in corpus.pools.get(s, ()) if v.isascii()
-        })  # fmt: skip
+        lines = [x for d in corpus.dialogues for e in d.exchanges for x in (e.user, e.reply)]
+        values = [v.split()[-1] for s in ("thing", "food", "drink", "plant", "pet", "place") for v in corpus.pools.get(s, ())]
+        self._nouns = sorted(nouns_of(lines) | {v for v in values if v.isascii() and v.islower()}) or ["clock"]
 
     def epoch(self, rng: random.Random) -> Iterator[Sample]:
         """Every target once, in a new order."""
@@ -77,11 +76,11 @@ class Maker:
 
     def sample(self, dialogue: Dialogue, turn: int, rng: random.Random) -> Sample:
         fill = Filling(self.corpus.pools, rng)
+        if not self.plain and rng.random() < 0.4:
+            dialogue = swap(dialogue, turn, self._nouns, rng)
         target = dialogue.exchanges[turn]
-        if not self.plain and rng.random() < 0.06:
+        if not self.plain and rng.random() < 0.2:
             target = reflection(target, rng) or target
-        if not self.plain and rng.random() < 0.10:
-            target = self._swap(target, rng)
         who = fill.said(dialogue.name) if dialogue.name else ""
         if not who and not self.plain and rng.random() < 0.5:
             who = fill.value("name")
@@ -130,6 +129,8 @@ class Maker:
 
         count = 2 if self.plain else rng.choices((0, 1, 2), (0.3, 0.3, 0.4))[0]
         found: list[str] = []
+        if count and not self.plain and rng.random() < 0.3 and (other := twin(target, self._nouns, rng)):
+            found.append(Filling(self.corpus.pools, rng).said(_named(other, who)))
         for rank in range(count):
             kind = "near" if self.plain else rng.choices(("near", "topic", "any"), (0.65, 0.2, 0.15))[0]
             known = self._nearest(target) if kind == "near" else self._topics.get(dialogue.topic, [])
@@ -139,21 +140,12 @@ class Maker:
             text = Filling(self.corpus.pools, rng).said(_named(chosen.reply, who))
             if text not in found:
                 found.append(text)
-        return found
+        return rng.sample(found[:count], len(found[:count])) if not self.plain else found
 
     def _nearest(self, target: Exchange) -> list[Known]:
         if target.user not in self._near:
             self._near[target.user] = [self._bank[n] for n, _ in self._index.nearest(_bare(target.user), 8)]
         return self._near[target.user]
-
-    def _swap(self, target: Exchange, rng: random.Random) -> Exchange:
-        """Put one other noun on both sides: the answer must carry what was really said, however odd it is."""
-        shared = set(_NOUN.findall(target.user)) & set(words(_bare(target.reply)))
-        if not shared or not self._nouns:
-            return target
-        old, new = rng.choice(sorted(shared)), rng.choice(self._nouns)
-        pattern = re.compile(rf"(?<!\{{)\b{old}\b(?!\}})")
-        return replace(target, user=pattern.sub(new, target.user), reply=pattern.sub(new, target.reply))
 
 
 def bank_of(corpus: Corpus) -> list[Known]:

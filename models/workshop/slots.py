@@ -16,7 +16,7 @@ Pools = Mapping[str, Sequence[str]]
 
 SLOT = re.compile(r"\{([a-z_]+?)(\d*)\}")
 _ARTICLE = re.compile(r"\b([Aa])n?( +)(?=\{)")
-_VOWEL = re.compile(r"(?!uni|use|eu|one\b|ukr)[aeiou]|hour|heir|honest", re.IGNORECASE)
+_VOWEL = re.compile(r"(?!uni|use|eu|one\b|once\b|ukr)[aeiou]|hour|heir|honest", re.IGNORECASE)
 _START = re.compile(r"(^|[.?!]\s+)([a-zà-ÿ])")
 TURNED = {
     "i": "you", "me": "you", "my": "your", "mine": "yours", "myself": "yourself", "we": "you", "us": "you", "our": "your",
@@ -52,6 +52,11 @@ def turn_round(words: str) -> str:
             turned = "were"
         out.append(turned)
     return " ".join(out)
+
+
+def fit_articles(text: str) -> str:
+    """Give each "a" and "an" the form that the next word asks for."""
+    return re.sub(r"\b([Aa])n? (?=([a-zà-ÿ]+))", lambda m: f"{m[1]}{'n' if _VOWEL.match(m[2]) else ''} ", text)
 
 
 class Filling:

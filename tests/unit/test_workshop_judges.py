@@ -5,10 +5,10 @@ import random
 import pytest
 
 from models.workshop.baselines import nearest_exemplar, reflector
-from models.workshop.corpus import Exchange
+from models.workshop.corpus import Dialogue, Exchange
 from models.workshop.judges import GrammarJudge, IntentJudge, distinct_2, forbidden, repeats, takes_up
 from models.workshop.noise import disturb
-from models.workshop.reflect import reflection
+from models.workshop.reflect import reflection, swap, twin
 from models.workshop.words import Index, content, stem
 
 
@@ -80,11 +80,18 @@ def test_noise_leaves_what_the_answer_takes_up():
 
 
 def test_reflection_turns_the_words_and_refuses_what_must_not_be_echoed():
-    turned = reflection(Exchange("i miss my {thing}", "sad", "x", "neutral"), random.Random(1))
-    assert turned is not None
-    assert turned.reply.startswith("You miss your {thing}.")
+    turned = {reflection(Exchange("i miss my {thing}", "sad", "x", "neutral"), random.Random(n)) for n in range(30)}
+    assert all(t is not None and t.reply.startswith(("You miss your {thing}.", "Your {thing}.")) for t in turned)
     assert reflection(Exchange("i want to die", "sad", "x", "neutral"), random.Random(1)) is None
-    assert reflection(Exchange("the clock is loud", "sad", "x", "neutral"), random.Random(1)) is None
+    assert reflection(Exchange("are you a machine", "sad", "x", "neutral"), random.Random(1)) is None
+
+
+def test_swap_puts_one_noun_on_both_sides_and_fits_the_article():
+    exchange = Exchange("i lost a hat", "sad", "A hat. Where did you lose the hat?", "questioning")
+    changed = swap(Dialogue("t", "", (), "", (exchange,), "x:1"), 0, ["umbrella"], random.Random(2)).exchanges[0]
+    assert (changed.user, changed.reply) == ("i lost an umbrella", "An umbrella. Where did you lose the umbrella?")
+    assert twin(exchange, ["umbrella"], random.Random(2)) == "An umbrella. Where did you lose the umbrella?"
+    assert twin(Exchange("oh well", "sad", "I am here.", "neutral"), ["umbrella"], random.Random(2)) is None
 
 
 def test_index_finds_the_nearest_by_rare_words():
