@@ -88,9 +88,13 @@ def test_reflection_turns_the_words_and_refuses_what_must_not_be_echoed():
 
 def test_swap_puts_one_noun_on_both_sides_and_fits_the_article():
     exchange = Exchange("i lost a hat", "sad", "A hat. Where did you lose the hat?", "questioning")
-    changed = swap(Dialogue("t", "", (), "", (exchange,), "x:1"), 0, ["umbrella"], random.Random(2)).exchanges[0]
-    assert (changed.user, changed.reply) == ("i lost an umbrella", "An umbrella. Where did you lose the umbrella?")
-    assert twin(exchange, ["umbrella"], random.Random(2)) == "An umbrella. Where did you lose the umbrella?"
+    alone = Dialogue("t", "", (), "", (exchange,), "x:1")
+    assert {swap(alone, 0, ["umbrella"], random.Random(n)).exchanges[0] for n in range(20)} == {
+        exchange,
+        Exchange("i lost an umbrella", "sad", "An umbrella. Where did you lose the umbrella?", "questioning"),
+    }
+    twins = {twin(exchange, ["umbrella"], random.Random(n)) for n in range(20)}
+    assert twins == {None, "An umbrella. Where did you lose the umbrella?"}
     assert twin(Exchange("oh well", "sad", "I am here.", "neutral"), ["umbrella"], random.Random(2)) is None
 
 
