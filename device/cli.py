@@ -129,7 +129,9 @@ async def _try(options: set[str]) -> int:
         config, path = load_config()
         return await _until_interrupted(typed(config, path))
     if _has_sound():
-        return await _up(set())
+        from device.trying import try_out
+
+        return await _until_interrupted(try_out(*load_config()))
     print("No microphone or loudspeaker found here, so this is a rehearsal: a synthesised voice speaks to Beside, in real time.")
     return _run_room("device.rehearsal", ["--example"])
 
