@@ -1,4 +1,6 @@
-"""The speaker as a process: `python -m services.speaker`."""
+"""The speaker as a process, and `python -m services.speaker say TEXT --out FILE.wav` for technicians."""
+
+import sys
 
 from device import lifecycle
 from device.config import Speaker
@@ -31,4 +33,8 @@ async def wire(life: Life) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["say"]:
+        from services.speaker.say import main
+
+        main(sys.argv[2:], open_voice)
     lifecycle.main("speaker", wire)
