@@ -110,6 +110,7 @@ class _AirSink:
         try:
             self._socket.connect(path)
         except OSError as error:
+            self._socket.close()
             raise DeviceError("air-missing", "The rehearsal's air is not there.", "Start it with: beside rehearse") from error
         self._socket.setblocking(False)
 
@@ -129,11 +130,12 @@ class _WavSink:
     def __init__(self, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = wave.open(str(path), "wb")  # noqa: SIM115  # held open for the service's life, closed in close()
+            self._bytes = path.open("wb")  # held open for the service's life, closed in close()
         except OSError as error:
             raise InputError(
                 "loudspeaker-file", f"The sound file {path} cannot be written.", "Choose a folder that exists and has room."
             ) from error
+        self._file = wave.open(self._bytes, "wb")  # noqa: SIM115  # the same
         self._file.setnchannels(1)
         self._file.setsampwidth(2)
         self._file.setframerate(RATE_HZ)
@@ -150,7 +152,8 @@ class _WavSink:
         self._samples += pcm.size
 
     def close(self) -> None:
-        self._file.close()
+        self._file.close()  # fills in the header, and leaves the file itself open
+        self._bytes.close()
 
 
 class CardLoudspeaker:
