@@ -197,7 +197,7 @@ class Companion:
 
     def _preface(self, turn: str) -> str:
         """Once a day, before the first answer."""
-        today = datetime.date.today().isoformat()  # noqa: DTZ011  # a day is the person's own
+        today = datetime.date.today().isoformat()  # a day is the person's own
         if not self._config.companion.say_not_human_daily or self._diary.said_machine_on == today:
             return ""
         self._machine_line = (turn, self._lines["machine_daily"])
@@ -212,7 +212,8 @@ class Companion:
         if last is not None and now - last <= UNHEARD_WITHIN_NS:
             self._unheard_at_ns = None
             await self._bus.say(SpeechProposed(
-                session=self._session, index=0, text=self._lines["unheard"], last=True, scripted=True, deadline_ns=now + DEADLINE_MS * NS_PER_MS
+                session=self._session, index=0, text=self._lines["unheard"], last=True, scripted=True,
+                deadline_ns=now + DEADLINE_MS * NS_PER_MS,
             ))  # fmt: skip
         else:
             self._unheard_at_ns = now
@@ -254,7 +255,7 @@ class Companion:
         if self._machine_line == (event.turn, event.heard_text):
             self._machine_line = ("", "")
             try:
-                self._diary.note_machine_said(datetime.date.today().isoformat())  # noqa: DTZ011  # as above
+                self._diary.note_machine_said(datetime.date.today().isoformat())  # as above
             except JournalError as trouble:
                 await self._life.degraded(self._bus, trouble)
         await self._apply(m.Heard(event.turn, event.index, event.last, event.interrupted))

@@ -2,7 +2,8 @@
 
 A clause of turn N waits until turn N's final transcript has been judged. Then it is released, refused, or stale; and none is
 released twice, however often the bus delivers it. Fixed sentences of the companion that belong to no turn need no judgement.
-An empty last clause carries no words: it only marks the end of a reply.
+An empty last clause carries no words: it only marks the end of a reply. A reply of which nothing was left ends with a sentence
+of the guardian's own, and every reply that reached the mouth ends with a last clause, if need be an empty one.
 """
 
 from collections import OrderedDict
@@ -35,6 +36,7 @@ class _Turn:
     seen: set[int] = field(default_factory=set)
     spoken: set[str] = field(default_factory=set)
     replaced: bool = False  # one scripted sentence a turn is enough
+    released: bool = False  # something with words in it
 
 
 class Gate:
@@ -97,10 +99,14 @@ class Gate:
         if now_ns > clause.deadline_ns:
             return Verdict(clause, "stale", "form.stale")
         if not clause.text and clause.last:
-            return Verdict(clause, "release")
+            nothing = not (turn.released or turn.replaced)
+            return Verdict(clause, "refuse", "form.nothing-left", "nothing") if nothing else Verdict(clause, "release")
         if refusal := vet(clause.text, turn.spoken, self._rules):
             say = "" if turn.replaced else refusal.say
+            if clause.last and not (say or turn.replaced or turn.released):
+                say = "nothing"
             turn.replaced = turn.replaced or bool(say)
             return Verdict(clause, "refuse", refusal.rule, say)
         turn.spoken.add(normalise(clause.text))
+        turn.released = True
         return Verdict(clause, "release")

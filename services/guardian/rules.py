@@ -8,13 +8,14 @@ match (an idiom, somebody else's death). Every rule carries examples in both dir
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from device.errors import ConfigError
 from device.events import Level
 
 Kind = Literal["help", "crisis", "medical", "abuse", "benign", "vet"]
-KINDS = ("help", "crisis", "medical", "abuse", "benign", "vet")
+KINDS: Mapping[str, Kind] = {kind: kind for kind in get_args(Kind)}
+LEVELS: Mapping[str, Level] = {level: level for level in get_args(Level)}
 RANK: Mapping[Level, int] = {"none": 0, "T3": 1, "T2": 2, "T1": 3}
 
 _CONTRACTIONS = (
@@ -96,9 +97,8 @@ def compile_rules(macros: Mapping[str, Any], files: Iterable[Mapping[str, Any]])
 def _compile(entry: Mapping[str, Any], file: Mapping[str, Any], macros: Mapping[str, str]) -> Rule:
     name = str(entry.get("id", "without an id"))
     try:
-        kind: Kind = file["kind"]
-        level: Level = entry.get("level", file["level"])
-        assert kind in KINDS and level in RANK, f"kind {kind}, level {level}"
+        kind = KINDS[file["kind"]]
+        level = LEVELS[entry.get("level", file["level"])]
         body = "|".join(f"(?:{_expand(pattern, macros)})" for pattern in entry["patterns"])
         return Rule(
             id=name, kind=kind, level=level, why=entry["why"], pattern=re.compile(rf"(?<!\w)(?:{body})(?!\w)"),
@@ -106,7 +106,7 @@ def _compile(entry: Mapping[str, Any], file: Mapping[str, Any], macros: Mapping[
             covers=entry.get("covers", file.get("covers", False)), say=entry.get("say", ""),
             hits=tuple(entry["hits"]), passes=tuple(entry["passes"]),
         )  # fmt: skip
-    except (AssertionError, KeyError, TypeError, ValueError, re.error) as error:
+    except (KeyError, TypeError, ValueError, re.error) as error:
         raise ConfigError(
             "rule-broken", f"The guardian's rule {name} cannot be read ({error}).", "Restore services/guardian/rules from the release."
         ) from error

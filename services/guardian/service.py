@@ -39,6 +39,7 @@ HELP_QUIET_MS = 300  # a help word that is the whole partial counts after this m
 PROBE_S = 5.0
 TICK_S = 0.5
 REMEMBERED_TURNS = 64
+UNANSWERED = ("floor.guardian", "floor.stop-word", "form.stale", "form.no-turn")  # no mark of an end follows: nobody waits for one
 SCRIPT_INDEX = 1000  # the guardian's own sentences count from here, apart from the companion's clauses of the same turn
 
 GuardianBus = Bus[
@@ -103,7 +104,6 @@ class Guardian:
         if event.text and self._released_turn and event.turn != self._released_turn:
             old, self._released_turn = self._released_turn, ""
             await self._bus.say(SpeechStop(session=event.session, turn=old, why="voice"))
-            await self.carry_out(self.gate.close(old, "floor.person"))
 
     async def final(self, event: TranscriptFinal) -> None:
         if event.id in self._judged:
@@ -145,7 +145,7 @@ class Guardian:
             await self._bus.say(SpeechRefused(
                 session=clause.session, turn=clause.turn, index=clause.index, text=clause.text, rule=verdict.rule, replaced_by=instead,
             ))  # fmt: skip
-            if instead:
+            if instead or (clause.last and verdict.rule not in UNANSWERED):
                 await self._bus.say(SpeechRequest(
                     session=clause.session, turn=clause.turn, index=clause.index, text=instead, by="guardian", last=clause.last,
                 ))  # fmt: skip

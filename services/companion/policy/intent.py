@@ -32,28 +32,38 @@ COURSE: tuple[tuple[frozenset[Emotion], tuple[Intent, ...]], ...] = (
 )
 BRIGHT: tuple[Intent, ...] = ("acknowledging", "questioning", "agreeing")
 
+_KINDS_OF_TALKER = "real|alive|human|person|machine|robot|computer|program|man|woman|nurse|doctor|someone|living"
 _MACHINE = re.compile(
-    r"\b(?:are|r) you (?:really |actually |even |just |only )?(?:(?:a |an )?(?:real|alive|human|person|machine|robot|computer|program|man|woman|nurse|doctor|someone|living)"
-    r"|there for real)\b|\b(?:who|what) are you\b|\bwhat(?:'s| is) your name\b|\bam i (?:talking|speaking) (?:to|with) (?:a |an )?(?:person|human|machine|robot|computer|real)"
+    rf"\bare you (?:really |actually |even |just |only )?(?:a |an )?(?:{_KINDS_OF_TALKER})\b|\b(?:who|what) are you\b"
+    rf"|\bwhat(?:'s| is) your name\b|\bam i (?:talking|speaking) (?:to|with) (?:a |an )?(?:{_KINDS_OF_TALKER})\b"
 )
 _QUIET = re.compile(
-    r"^(?:please |now |just |oh |can you |could you |would you )*(?:be (?:quiet|silent|still)|leave me (?:alone|be|in peace)|shut up|stop talking|do(?:n't| not) talk|hush|go away|no more talking|quiet"
-    r"|i (?:want|need|would like|'d like) (?:some |to have |a bit of )*(?:quiet|silence|peace|peace and quiet|to be (?:left )?alone))(?: please| now| for (?:a while|now|a bit|a moment)| to me)*$"
+    r"^(?:please |now |just |oh |can you |could you |would you )*"
+    r"(?:be (?:quiet|silent|still)|leave me (?:alone|be|in peace)|shut up|stop talking"
+    r"|do(?:n't| not) talk|hush|go away|no more talking|quiet"
+    r"|i (?:want|need|would like|'d like) (?:some |to have |a bit of )*(?:quiet|silence|peace|peace and quiet|to be (?:left )?alone))"
+    r"(?: please| now| for (?:a while|now|a bit|a moment)| to me)*$"
 )
 _GOODBYE = re.compile(
-    r"^(?:ok(?:ay)?|well|all right|alright|thank you|thanks|so|then|and|now|i will sleep now|i'm going to sleep|yes|no|right)*[ ,]*"
-    r"(?:(?:good ?bye|bye|good ?night|sleep well|see you (?:tomorrow|later|soon)|that(?:'s| is| will be|'ll be) (?:all|it|enough)(?: for (?:now|today|tonight))|talk to you (?:tomorrow|later)"
-    r"|i(?:'m| am) going to sleep(?: now)?|i(?:'ll| will) sleep now|until tomorrow)[ ,]*(?:bye|beside|then|now|dear|to you|and thank you|and thanks|thank you|thanks|my friend|for now|you|sleep well|till tomorrow|tomorrow)*[ ,]*)+$"
+    r"^(?:(?:ok|okay|well|all right|alright|thank you|thanks|so|then|and|now|yes|no|right) )*"
+    r"(?:good ?bye|bye(?: bye)?|good ?night|sleep well|see you (?:tomorrow|later|soon)|talk to you (?:tomorrow|later)|until tomorrow"
+    r"|that(?:'s| is| will be|'ll be) (?:all|it|enough) for (?:now|today|tonight)"
+    r"|i(?:'m| am) going to sleep|i(?:'ll| will) (?:go to )?sleep now)"
+    r"(?: (?:bye|beside|then|now|dear|to you|and"
+    r"|thank you|thanks|my friend|for now|you|sleep well|till tomorrow|tomorrow|good ?night|good ?bye))*$"
 )
-_THANKS = re.compile(r"\b(?:thank you|thanks|thank god for you|much obliged|you(?:'re| are) (?:kind|sweet|good to me|a dear))\b")
+_THANKS = re.compile(r"\b(?:thank you|thanks|much obliged|you(?:'re| are) (?:kind|sweet|good to me|a dear))\b")
 _HELLO = re.compile(
-    r"^(?:(?:oh|well|hey) )*(?:hello|hi|hey|good (?:morning|afternoon|evening)|hello there|hiya)(?: (?:there|beside|dear|again|you|to you|my friend))*$"
+    r"^(?:(?:oh|well|hey) )*(?:hello|hi|hey|good (?:morning|afternoon|evening)|hiya)(?: (?:there|beside|dear|again|you|to you|my friend))*$"
 )
 _FACT = re.compile(
-    r"^(?:and |but |so |oh |well |please |tell me |do you know |can you tell me )*(?:what|when|where|who|which|how (?:many|much|old|far|long|late|does|do|is|are|big|high|tall)|is|are|does|do|did|can|could|was|were|has|have|will)\b"
+    r"^(?:and |but |so |oh |well |please |tell me |do you know |can you tell me )*"
+    r"(?:what|when|where|who|which|how (?:many|much|old|far|long|late|does|do|is|are|big|high|tall)"
+    r"|is|are|does|do|did|can|could|was|were|has|have|will)\b"
 )
 _YES_NO = re.compile(
-    r"^(?:oh |well )*(?:yes|no|yeah|maybe|perhaps|i don't know|not really|i suppose|i guess so|mm+)(?: (?:i do|i did|i don't|it is|it was|please))?$"
+    r"^(?:oh |well )*(?:yes|no|yeah|maybe|perhaps|i don't know|not really|i suppose|i guess so|mm+)"
+    r"(?: (?:i do|i did|i don't|it is|it was|please))?$"
 )
 
 

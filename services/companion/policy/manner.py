@@ -13,13 +13,20 @@ LOOK_BACK = 16  # sentences
 QUESTIONS_IN_A_ROW = 2
 
 _SHOES = re.compile(
-    r"\bin your (?:shoes|place|situation)\b|\bi know (?:exactly |just )?how (?:you|that|it) feels?\b|\bi(?: have|'ve) been there\b", re.I
+    r"\bin your (?:shoes|place|situation)\b|\bi know (?:exactly |just )?how (?:you|that|it) feels?\b"
+    r"|\bi(?: have|'ve) been there\b",
+    re.IGNORECASE,
 )
-_SERVANT = re.compile(r"\bhow (?:can|may|could) i (?:help|assist)\b|\bwhat can i do for you\b", re.I)
+_SERVANT = re.compile(r"\bhow (?:can|may|could) i (?:help|assist)\b|\bwhat can i do for you\b", re.IGNORECASE)
 _EMPTY = frozenset(
-    "a an and are as at be been but by can could did do does for from had has have he her him his how i if in is it its me my no not of on or "
-    "our she so that the their them then there they this to too very was we were what when where which who will with would you your yes well "
-    "oh just about more i'm it's that's you're don't".split()
+    re.findall(
+        r"\S+",
+        """
+    a an and are as at be been but by can could did do does for from had has have he her him his how i if in is it its me my no
+    not of on or our she so that the their them then there they this to too very was we were what when where which who will with
+    would you your yes well oh just about more i'm it's that's you're don't
+""",
+    )
 )
 
 

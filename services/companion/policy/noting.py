@@ -12,10 +12,12 @@ ENOUGH_WORDS = 4
 LONGEST_CHARS = 240
 _OWN_LIFE = re.compile(r"\b(?:i|i'm|i've|i'd|my|mine|we|our|us)\b")
 _QUESTION = re.compile(
-    r"^(?:and |but |so |oh |well )*(?:what|when|where|who|why|how|which|is|are|am|do|does|did|can|could|will|would|should|have you|has)\b|\?\s*$"
+    r"^(?:and |but |so |oh |well )*"
+    r"(?:what|when|where|who|why|how|which|is|are|am|do|does|did|can|could|will|would|should|have you|has)\b|\?\s*$"
 )
 _TO_BESIDE = re.compile(
-    r"^(?:please |now |oh |and )*(?:tell|say|be|stop|wait|listen|talk|help|call|play|read|sing|give|remind|go|come|let|turn|open|repeat|forget|leave)\b"
+    r"^(?:please |now |oh |and )*"
+    r"(?:tell|say|be|stop|wait|listen|talk|help|call|play|read|sing|give|remind|go|come|let|turn|open|repeat|forget|leave)\b"
 )
 _ABOUT_NOW = re.compile(r"\b(?:can't hear|what did you say|i said|i mean|never mind|i don't know|talking to you|you said|thank you)\b")
 
