@@ -17,7 +17,7 @@ from device.events import ForgetRequest
 from device.journal import Journal
 from services.recorder import rows
 from services.recorder.sealing import erase_talk
-from services.recorder.shelf import Shelf
+from services.recorder.shelf import ALARMS, Shelf
 from services.recorder.talk import openings, turn_ids
 
 PHRASE_CHARS = 60
@@ -101,13 +101,16 @@ def report(erased: Erased, found: Iterable[Path], index: str, shelf: Shelf) -> s
     what = "Everything" if erased.everything else "The conversation"
     memories = len(erased.memories)
     counts = f"{_count(erased.sessions, 'conversation')}, {_count(erased.turns, 'turn')}, {memories} memor{'y' if memories == 1 else 'ies'}"
-    left = [str(path.relative_to(shelf.data)) for path in found]
+    names = [str(path.relative_to(shelf.data)) for path in found]
+    left = [name for name in names if not name.startswith(ALARMS)]
     if erased.resumed:
         proof = "It was interrupted and finished after a restart, so its words could not be searched for again."
     elif left:
         proof = f"But something of it still stands in: {', '.join(left)}."
     else:
         proof = "A search of every file found nothing left."
+    if len(left) < len(names):
+        proof += f" Guardian's own record of an alarm ({ALARMS}) still holds its words: that is kept for the care team."
     return f"{what} is forgotten ({counts}). {index} {proof} Copies exported elsewhere are not Beside's to erase."
 
 

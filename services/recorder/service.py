@@ -57,6 +57,7 @@ TENDING_S = 60.0
 QUIET_GRACE_S = 60.0  # past the companion's own limit a session is closed for it
 FAREWELL_S = 1.5
 FAREWELL_QUIET_S = 0.4
+IDS_AT_ONCE = 2000  # a message has at most 64 KiB
 INDEX_S = 30.0  # the thinker rebuilds ten thousand memories in this time
 
 
@@ -95,7 +96,7 @@ class Recorder:
         self._sealing: set[str] = set()
         self._sealed: set[str] = set()
         self._spoke = asyncio.Event()  # set, and followed by a new one, with each clause that was heard
-        self._indexed: dict[str, asyncio.Event] = {}
+        self._indexed: dict[str, asyncio.Semaphore] = {}  # released by each proof of the thinker
 
     async def begin(self) -> None:
         """Open the journal, tell the consents, seal what an earlier life left open."""
@@ -137,7 +138,7 @@ class Recorder:
                 await self._tell_memories()
             case MemoryErased():
                 if event.request in self._indexed:
-                    self._indexed[event.request].set()
+                    self._indexed[event.request].release()
             case FaceSeen():
                 await self._keep_mood(event)
             case _:
@@ -269,7 +270,7 @@ class Recorder:
         """Erase, have the thinker rebuild its index, search, and say honestly what was found."""
         if request.id in self._indexed:
             return
-        self._indexed[request.id] = asyncio.Event()
+        self._indexed[request.id] = asyncio.Semaphore(0)
         erased = await self._desk.run(lambda j: forgetting.erase(j, self._shelf, request))
         self._sealed.discard(request.forget_session)
         if erased.everything:
@@ -284,10 +285,15 @@ class Recorder:
 
     async def _forget_index(self, erased: forgetting.Erased) -> str:
         """What became of the thinker's index, as a sentence."""
-        await self._bus.say(MemoryForgotten(request=erased.request.id, everything=erased.everything, memories=erased.memories))
+        ids = () if erased.everything else erased.memories
+        letters = [ids[i : i + IDS_AT_ONCE] for i in range(0, len(ids), IDS_AT_ONCE)] or [ids]
+        for some in letters:
+            await self._bus.say(MemoryForgotten(request=erased.request.id, everything=erased.everything, memories=some))
         if self._thinker not in ("gone", "unknown"):
             try:
-                await asyncio.wait_for(self._indexed[erased.request.id].wait(), INDEX_S)
+                async with asyncio.timeout(INDEX_S):
+                    for _ in letters:
+                        await self._indexed[erased.request.id].acquire()
             except TimeoutError:
                 return f"The thinker did not confirm within {INDEX_S:.0f} s that its memory index was rebuilt; please ask again later."
             return "The memory index was rebuilt without it."

@@ -10,6 +10,7 @@ from pathlib import Path
 from device.config import Paths
 
 JOURNAL = "journal.sqlite"
+ALARMS = "alarms.sqlite"  # guardian's own store
 MEMORY_INDEX = "memory_index"  # the thinker's: ids and vectors
 
 
