@@ -7,10 +7,11 @@ from pathlib import Path
 
 from device import config as config_module
 from device.errors import BesideError
-from models import catalogue, show
+from models import catalogue, choose, show
 from models.catalogue import Model, models_folder
 from models.fetch import Wanted, fetch
 from models.progress import Bar, JsonLines, Progress
+from models.recommend import recommend
 from models.shelf import inspect
 
 
@@ -51,6 +52,15 @@ def _parser() -> argparse.ArgumentParser:
     word = words.add_parser("verify", parents=[common], help="compare every byte that is here with the catalogue")
     word.add_argument("names", nargs="*", metavar="NAME", help="default: what is here, and what Beside needs")
     word.set_defaults(run=_verify)
+
+    word = words.add_parser("use", parents=[common], help="prove that a model loads and answers, then choose it")
+    word.add_argument("name", metavar="NAME")
+    word.add_argument("--config", type=Path, help="the configuration to change (default: the one in force)")
+    word.set_defaults(run=_use)
+
+    word = words.add_parser("recommend", parents=[common], help="which language model, ear and voice fit this machine, and why")
+    word.add_argument("--memory-gb", type=float, metavar="N", help="for another machine with this much memory")
+    word.set_defaults(run=_recommend)
     return parser
 
 
@@ -89,6 +99,23 @@ def _verify(options: argparse.Namespace) -> int:
     findings = [finding for m in models for finding in inspect(m, folder)]
     show.findings(findings, folder, options.json)
     return 1 if any(f.trouble for f in findings) else 0
+
+
+def _use(options: argparse.Namespace) -> int:
+    everything, path = catalogue.load(), options.config or config_module.default_path()
+    folder = options.into.absolute() if options.into else models_folder(config_module.load(path))
+    model = everything.find(options.name)
+    for caution in model.cautions:
+        show.note(everything.cautions[caution])
+    proof = choose.use(model, folder, path, show.note)
+    show.chosen(model, proof, path, options.json)
+    return 0
+
+
+def _recommend(options: argparse.Namespace) -> int:
+    memory_mb = int(options.memory_gb * 1000) if options.memory_gb is not None else choose.total_memory_mb()
+    show.advice(recommend(catalogue.load(), memory_mb), _folder(options), options.json)
+    return 0
 
 
 if __name__ == "__main__":

@@ -91,8 +91,25 @@ class Model(Strict):
         return bool({"always-thinks", "recurrent", "research-only", "non-commercial"} & set(self.cautions))
 
 
+class Profile(Strict):
+    """What fits a machine with this much memory: a model of each kind and, for each, why."""
+
+    memory_gb: Annotated[int, Field(ge=0)]
+    llm: str
+    stt: str
+    tts: str
+    why_llm: str
+    why_stt: str
+    why_tts: str
+
+    @property
+    def choices(self) -> tuple[tuple[str, str], ...]:
+        return (self.llm, self.why_llm), (self.stt, self.why_stt), (self.tts, self.why_tts)
+
+
 class Catalogue(Strict):
     cautions: dict[str, str]
+    profiles: list[Profile]  # smallest machine first
     models: list[Model]
 
     @model_validator(mode="after")
@@ -106,6 +123,10 @@ class Catalogue(Strict):
         unknown = {c for m in self.models for c in m.cautions} - set(self.cautions)
         if unknown:
             raise ValueError(f"cautions that nobody explains: {', '.join(sorted(unknown))}")
+        kinds = {m.name: m.kind for m in self.models}
+        for profile in self.profiles:
+            if [kinds.get(name) for name, _ in profile.choices] != ["llm", "stt", "tts"]:
+                raise ValueError(f"the profile of {profile.memory_gb} GB names a model that is not there or of another kind")
         return self
 
     def find(self, name: str) -> Model:

@@ -8,7 +8,9 @@ from typing import Any
 
 from device.errors import BesideError, InputError
 from models.catalogue import Catalogue, Model, is_here
+from models.choose import Proof
 from models.fetch import Outcome
+from models.recommend import Advice
 from models.shelf import Finding
 
 
@@ -101,6 +103,35 @@ def findings(seen: list[Finding], folder: Path, as_json: bool) -> None:
         print(f"{len(broken)} of {len(seen)} files are not as they should be. To repair: beside models fetch {names}")
     else:
         print(f"All {len(seen)} files are whole.")
+
+
+def note(text: str) -> None:
+    """What goes on while somebody waits; standard output stays for the result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def chosen(model: Model, proof: Proof, config: Path, as_json: bool) -> None:
+    if as_json:
+        _json({"model": model.name, "config": str(config), "proof": proof.said, "service": proof.service})
+    else:
+        print(f"{proof.said}\nBeside uses {model.name} from now on ({config}).")
+
+
+def advice(given: Advice, folder: Path, as_json: bool) -> None:
+    """The profile, the reasons, and the commands that bring it."""
+    names = [c.model.name for c in given.choices]
+    if as_json:
+        models = [{"name": c.model.name, "kind": c.model.kind, "why": c.why, "here": is_here(c.model, folder)} for c in given.choices]
+        _json({"memory_mb": given.machine_mb, "profile_gb": given.profile.memory_gb, "needs_mb": given.memory_mb, "models": models})
+        return
+    print(f"{given.machine_mb / 1000:.1f} GB of memory: the profile for {given.profile.memory_gb or 'less than 8'} GB.\n")
+    for c in given.choices:
+        print(f"  {c.model.kind}  {c.model.name} ({size(c.model.download_bytes)}, {c.model.licence})\n       {c.why}")
+    print(f"\nAll of it, with the system, needs about {given.memory_mb / 1000:.1f} GB of memory.")
+    missing = [c.model.name for c in given.choices if not is_here(c.model, folder)]
+    if missing:
+        print(f"To fetch: beside models fetch {' '.join(missing)}")
+    print("To use:   " + " && ".join(f"beside models use {name}" for name in names))
 
 
 def nothing_named() -> InputError:
