@@ -1,7 +1,7 @@
 """Good answers that the authors wrote, found by meaning: examples of the manner for a large model, material for the small one.
 
-The bank is a table of feeling, intent, utterance and reply. Its vectors are computed once and kept beside the data, under a
-name made from the table itself: another table, another file.
+The bank is a table of feeling, intent, utterance and reply. Its vectors are computed once, in small groups while the thinker
+already answers, and kept beside the data under a name made from the table itself: another table, another file.
 """
 
 import hashlib
@@ -33,20 +33,47 @@ class Exemplar:
 
 
 class Bank:
-    """Exemplars with the vectors of their utterances, one row each (n, 384)."""
+    """Exemplars with the vectors of their utterances. Those without a vector yet are not found; `learn` computes them."""
 
-    def __init__(self, rows: Sequence[Exemplar], vectors: Vectors) -> None:
-        self._rows, self._vectors = tuple(rows), vectors
+    def __init__(self, rows: Sequence[Exemplar], embed: Callable[[str], Vector], file: Path | None = None) -> None:
+        self._rows, self._embed, self._file = tuple(rows), embed, file
+        self._vectors: Vectors = np.zeros((len(self._rows), DIMENSIONS), np.float32)
+        self._known = self._read_kept()
+
+    @property
+    def complete(self) -> bool:
+        return self._known == len(self._rows)
+
+    def learn(self, count: int) -> None:
+        """Compute up to `count` more vectors; when the last is there, all of them are kept in the file."""
+        for row in self._rows[self._known : self._known + count]:
+            self._vectors[self._known] = self._embed(row.utterance)
+            self._known += 1
+            if self.complete and self._file is not None:
+                _keep(self._vectors, self._file)
 
     def nearest(self, vector: Vector, intent: str) -> tuple[str, ...]:
         """Up to two replies to utterances near in meaning, those with the wanted intent first; none when all are far."""
-        if not self._rows:
+        if not self._known:
             return ()
-        cosine = self._vectors @ vector
-        wanted = np.array([row.intent == intent for row in self._rows])
+        cosine = self._vectors[: self._known] @ vector
+        wanted = np.array([row.intent == intent for row in self._rows[: self._known]])
         order = np.argsort(-(cosine + INTENT_WEIGHT * wanted), kind="stable")[: 4 * MOST]
         near = [self._rows[i].reply for i in order if cosine[i] >= NEAR_ENOUGH]
         return tuple(dict.fromkeys(near))[:MOST]
+
+    def _read_kept(self) -> int:
+        try:
+            kept = np.load(self._file, allow_pickle=False) if self._file is not None else None
+        except FileNotFoundError:
+            return 0
+        except (OSError, ValueError, EOFError) as error:
+            log.warning("exemplars: the kept vectors cannot be read (%s), computing them again", type(error).__name__)
+            return 0
+        if kept is None or kept.shape != self._vectors.shape or kept.dtype != np.float32:
+            return 0
+        self._vectors = kept
+        return len(self._rows)
 
 
 def read(path: Path) -> list[Exemplar]:
@@ -71,22 +98,10 @@ def read(path: Path) -> list[Exemplar]:
 
 
 def open_bank(path: Path, embed: Callable[[str], Vector], cache: Path) -> Bank:
-    """The bank of `path`; vectors come from `cache` (a folder) or are computed now and kept there."""
+    """The bank of `path`, with the vectors that stand in `cache` (a folder) from an earlier start."""
     rows = read(path)
     key = hashlib.sha256("\n".join(row.utterance for row in rows).encode()).hexdigest()[:16]
-    file = cache / f"exemplars-{key}.npy"
-    try:
-        vectors = np.load(file, allow_pickle=False)
-        if vectors.shape == (len(rows), DIMENSIONS) and vectors.dtype == np.float32:
-            return Bank(rows, vectors)
-        log.warning("exemplars: the kept vectors do not fit the table, computing them again")
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError) as error:
-        log.warning("exemplars: the kept vectors cannot be read (%s), computing them again", type(error).__name__)
-    vectors = np.stack([embed(row.utterance) for row in rows]) if rows else np.zeros((0, DIMENSIONS), np.float32)
-    _keep(vectors, file)
-    return Bank(rows, vectors)
+    return Bank(rows, embed, cache / f"exemplars-{key}.npy")
 
 
 def _keep(vectors: Vectors, file: Path) -> None:

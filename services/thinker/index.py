@@ -78,10 +78,14 @@ class Index:
             raise _broken() from error
 
     def close(self) -> None:
+        """Let go of the files. chromadb keeps a client for each path, also one that failed to open: it must forget it."""
+        from chromadb.api.shared_system_client import SharedSystemClient
+
         if self._client is not None:
             with contextlib.suppress(Exception):  # a broken client may fail to close; its folder is deleted next
                 self._client.close()
         self._client = self._rows = None
+        SharedSystemClient.clear_system_cache()
 
     def _open(self) -> None:
         import chromadb

@@ -66,6 +66,11 @@ class Library:
         if self._indexed - self._rows.keys():
             self._rebuild(list(self._rows.values()))
 
+    def learn(self, count: int) -> bool:
+        """Prepare up to `count` more exemplars; False when all are prepared."""
+        self._bank.learn(count)
+        return not self._bank.complete
+
     def forget(self, ids: Sequence[str], everything: bool) -> int:
         """Erase, rebuild, look: how many vectors the new index holds. EngineError if one could still be found."""
         gone = set(self._rows) if everything else set(ids)

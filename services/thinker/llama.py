@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,7 +29,7 @@ TOP_K, TOP_P, MIN_P = 40, 0.92, 0.05
 REPEAT_PENALTY, REPEAT_TOKENS = 1.1, 64  # within one reply: the person's own words are to be taken up
 LEAST_CONTEXT = 512
 RANDOM_SEED = 0xFFFFFFFF  # llama.cpp draws one itself
-ANY_BUT = ("<think>", "<|think|>")  # thinking aloud is switched off, whatever the model was trained for
+ANY_BUT = ("<think>", "<|think|>", "<|channel>")  # thinking aloud is switched off, whatever the model was trained for
 
 
 class Llama:
@@ -45,24 +46,18 @@ class Llama:
                 "Choose another model.",
             )
         _enough_memory(path, header.file_bytes)
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before the library is loaded: spinning threads starve the voice
-        import llama_cpp
-
-        self._c: Any = llama_cpp
-        self._silence = llama_cpp.llama_log_callback(_drop)
-        llama_cpp.llama_log_set(self._silence, ctypes.c_void_p(0))
-        llama_cpp.llama_backend_init()
+        self._c = _library()
         self.name = path.stem
         self.context_tokens = min(context_tokens, header.context_tokens or context_tokens)
         self._model = self._load(path)
-        self._vocab = llama_cpp.llama_model_get_vocab(self._model)
-        self._words = llama_cpp.llama_vocab_n_tokens(self._vocab)
+        self._vocab = self._c.llama_model_get_vocab(self._model)
+        self._words = self._c.llama_vocab_n_tokens(self._vocab)
         self.family = family or family_of(self._has_token)
         if family and family != "starter":
             roles_of(family)
         self._context = self._new_context(threads or max(1, (os.cpu_count() or 2) - 1))
-        self._memory = llama_cpp.llama_get_memory(self._context)
-        self._batch = llama_cpp.llama_batch_init(BATCH_MOST, 0, 1)
+        self._memory = self._c.llama_get_memory(self._context)
+        self._batch = self._c.llama_batch_init(BATCH_MOST, 0, 1)
         self._batch_tokens = 32
         self._held: list[int] = []
         self._sampler = self._new_sampler(temperature, seed)
@@ -102,6 +97,10 @@ class Llama:
 
     def warm(self, prefix: str, stop: threading.Event) -> int:
         tokens = self._tokens(prefix)[: self.context_tokens - 1]
+        if not tokens:
+            self._c.llama_memory_clear(self._memory, True)  # True: the words are overwritten, too
+            self._held.clear()
+            return 0
         kept = self._keep_prefix(tokens)
         before = len(self._held)
         self._evaluate(tokens[kept:], stop, None)
@@ -243,6 +242,21 @@ class Llama:
                 "model-failed", f"The language model failed while thinking (code {answer}).", "It is started again by itself."
             )
         self._held += tokens
+
+
+@cache
+def _library() -> Any:
+    """llama.cpp, loaded late and silenced once: its callback must live as long as the library."""
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # read when it is loaded: spinning threads starve the voice
+    import llama_cpp
+
+    _kept_alive.append(llama_cpp.llama_log_callback(_drop))
+    llama_cpp.llama_log_set(_kept_alive[0], ctypes.c_void_p(0))
+    llama_cpp.llama_backend_init()
+    return llama_cpp
+
+
+_kept_alive: list[Any] = []
 
 
 def _drop(level: int, text: bytes, data: object) -> None:

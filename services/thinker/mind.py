@@ -51,7 +51,7 @@ class Mind(Protocol):
         ...
 
     def warm(self, prefix: str, stop: threading.Event) -> int:
-        """Evaluate the beginning of the next prompt ahead of time; the number of tokens that it took."""
+        """Evaluate the beginning of the next prompt ahead of time; the number of tokens that it took. "" forgets what is held."""
         ...
 
     def probe(self) -> None:

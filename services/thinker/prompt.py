@@ -60,6 +60,9 @@ FAMILIES: dict[str, Roles] = {
         "<bos>", None, "<start_of_turn>user\n{}<end_of_turn>\n", "<start_of_turn>model\n{}<end_of_turn>\n", "<start_of_turn>model\n",
         "<start_of_turn>",
     ),
+    "gemma4": Roles(
+        "<bos>", "<|turn>system\n{}<turn|>\n", "<|turn>user\n{}<turn|>\n", "<|turn>model\n{}<turn|>\n", "<|turn>model\n", "<|turn>",
+    ),
     "granite": Roles(
         "", "<|start_of_role|>system<|end_of_role|>{}<|end_of_text|>\n", "<|start_of_role|>user<|end_of_role|>{}<|end_of_text|>\n",
         "<|start_of_role|>assistant<|end_of_role|>{}<|end_of_text|>\n", "<|start_of_role|>assistant<|end_of_role|>", "<|start_of_role|>",

@@ -43,7 +43,7 @@ Why = Literal["complete", "cancelled", "limit", "empty", "failed"]
 
 PROBE_S = 5.0
 AHEAD_AFTER_S = 0.4  # a newer draft of the same turn comes sooner than this
-LIBRARY_AT_ONCE = 8  # rows; a reply waits for no more than these
+LIBRARY_AT_ONCE = 4  # rows; a reply waits for no more than these
 FAILURES = 3
 NOTHING_TOLD_S = 5.0  # after which a recorder that has told no memory has none
 MARGIN_TOKENS = 4
@@ -81,6 +81,7 @@ async def think(
                             memory.told(event)
                         case MemoryForgotten():
                             memory.forgotten(event)
+                            await desk.forget()
                         case StateChanged(service="recorder", state="ready"):
                             await memory.ask()
         except ExceptionGroup as group:
@@ -128,6 +129,14 @@ class Desk:
         for job in self._all():
             if job.request.turn == event.turn and job.request.draft <= event.draft:
                 job.stop.set()
+
+    async def forget(self) -> None:
+        """What the engine still holds of the conversation goes, too."""
+        self.stop_all()
+        try:
+            await self._engine(lambda: self._mind.warm("", threading.Event()))
+        except BesideError as trouble:
+            self._failed(trouble)
 
     def stop_all(self) -> None:
         self._ahead.set()
@@ -312,14 +321,18 @@ class Memory:
 
     async def put_away(self) -> None:
         """Rows into the library in small groups, in the order they were told, so that a reply never waits long."""
+        learning = True
         while True:
-            await self._more.wait()
-            while self._todo:
-                try:
+            try:
+                if self._todo:
                     await self._put_away_next()
-                except BesideError as trouble:
-                    log.error("%s: %s", trouble.code, trouble.sentence)
-            self._more.clear()
+                elif learning:
+                    learning = await self._run(lambda: self._library.learn(LIBRARY_AT_ONCE))
+                else:
+                    self._more.clear()
+                    await self._more.wait()
+            except BesideError as trouble:
+                log.error("%s: %s", trouble.code, trouble.sentence)
 
     async def _put_away_next(self) -> None:
         first = self._todo.popleft()

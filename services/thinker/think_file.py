@@ -145,7 +145,8 @@ def answers(
         clauses = [spoken(clause) for clause in (*splitter.feed("".join(pieces)), splitter.end())]
         yield {
             "name": line.name, "user": line.user, "reply": " ".join(filter(None, clauses)), "emotion": choice.emotion,
-            "intent": choice.intent, "why": choice.why, "first_token_ms": round(clock.ms_between(start_ns, written.first_ns), 1) if written.first_ns else None,
+            "intent": choice.intent, "why": choice.why,
+            "first_token_ms": round(clock.ms_between(start_ns, written.first_ns), 1) if written.first_ns else None,
             "tokens": written.tokens, "tokens_per_s": round(written.tokens_per_s, 1), "prompt_tokens": written.prompt_tokens,
             "evaluated_tokens": written.evaluated_tokens, "ended": written.why, "model": mind.name,
         }  # fmt: skip
@@ -180,6 +181,10 @@ def main(argv: list[str]) -> NoReturn:
         )
         embedder = Embedder(config.paths.models)
         bank = open_bank(TABLE, embedder.embed, config.paths.data)
+        if not bank.complete:
+            print("think: preparing the example answers, once ...", file=sys.stderr)
+        while not bank.complete:
+            bank.learn(100)
         for answer in answers(lines, choose(lines), mind, bank, embedder, config):
             print(json.dumps(answer, ensure_ascii=False), flush=True)
     except BesideError as trouble:

@@ -108,7 +108,7 @@ def embed(text: str) -> Vector:
 @asynccontextmanager
 async def thinking(broker, mind: FakeMind, index: FakeIndex | None = None, **settings: object) -> AsyncIterator[Bus[Heard, Said]]:  # type: ignore[no-untyped-def]  # a fixture
     """A running thinker and, in the with block, everybody else's end of the bus."""
-    library = Library(embed, index or FakeIndex(), Bank([], np.zeros((0, DIMENSIONS), np.float32)), 2)
+    library = Library(embed, index or FakeIndex(), Bank([], embed), 2)
     async with Bus(broker.account("thinker"), think) as bus, Bus(broker.account("test"), others) as rest:
         task = asyncio.create_task(think(bus, mind, library, Thinker(**settings), Life("thinker", Config())))
         try:
@@ -211,7 +211,7 @@ async def test_next_request_is_answered_when_the_engine_failed_once(broker):
 async def test_service_ends_with_the_engine_error_when_it_fails_again_and_again(broker):
     mind = FakeMind()
     mind.fail = True
-    library = Library(embed, FakeIndex(), Bank([], np.zeros((0, DIMENSIONS), np.float32)), 2)
+    library = Library(embed, FakeIndex(), Bank([], embed), 2)
     async with Bus(broker.account("thinker"), think) as bus, Bus(broker.account("test"), others) as rest:
         task = asyncio.create_task(think(bus, mind, library, Thinker(), Life("thinker", Config())))
         for n in range(3):
