@@ -46,7 +46,7 @@ step() { # sentence, command …
 	trap 'kill "$pid" 2>/dev/null; exit 130' INT TERM
 	while kill -0 "$pid" 2>/dev/null; do
 		alive "$sentence" $((SECONDS - began))
-		sleep 0.2
+		sleep 0.3
 	done
 	wait "$pid" || code=$?
 	trap - INT TERM
@@ -61,12 +61,15 @@ step() { # sentence, command …
 LAST_ALIVE=0
 alive() { # sentence, seconds so far
 	if [ -t 1 ]; then
-		printf '\r\033[K  … %s (%d s)' "$1" "$2"
+		printf '\r\033[K  … %s (%d s%s)' "$1" "$2" "$(parts)"
 	elif [ "$2" -ge 10 ] && [ $((SECONDS - LAST_ALIVE)) -ge 20 ]; then
 		LAST_ALIVE=$SECONDS
-		printf '  … %s (%d s so far)\n' "$1" "$2"
+		printf '  … %s (%d s so far%s)\n' "$1" "$2" "$(parts)"
 	fi
 }
+
+# A compiler's own count of what is done, if the log ends with one: ", 17/240".
+parts() { tail -n 1 "$LOG" | sed -n 's|^ *\[\([0-9]*/[0-9]*\)\].*|, \1|p'; }
 
 # ---- Debian ------------------------------------------------------------------------------------------------------------
 
@@ -156,7 +159,7 @@ build_llama() {
 	mkdir -p "$folder"
 	locked llama-cpp-python 1 >var/llama.lock
 	CMAKE_ARGS=$args CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) step "Building the language model's engine, which takes several minutes" \
-		.venv/bin/pip wheel --no-deps --require-hashes --no-binary llama-cpp-python -w "$folder" -r var/llama.lock
+		.venv/bin/pip wheel --verbose --no-deps --require-hashes --no-binary llama-cpp-python -w "$folder" -r var/llama.lock
 }
 
 stamp() { { "$PYTHON" -V && pwd && cat "$LOCK" pyproject.toml; } | sha256sum | cut -d ' ' -f 1; }

@@ -23,7 +23,8 @@ from device.rehearsal.stage import Stage
 from device.rehearsal.telling import Telling
 from device.tap import tap
 
-READY_S = 90.0
+READY_S = 120.0
+TELL_S = 5.0
 PAUSE_S = 0.7  # a person's breath between an answer and the next words
 FIRST_WORDS_S = 0.5
 HEARD_S = 6.0  # after the true end: longest endpoint, and some more
@@ -121,25 +122,28 @@ class Rehearsal:
     async def _until_ready(self) -> None:
         self._telling.progress(f"Starting {len(self._services)} services …")
         began_ns = now_ns()
-        told: set[str] = set()
-
-        def ready() -> bool:
-            for name in self._services:
-                self._check_alive(name)
-                state = self._seen.states.get(name)
-                if state is not None and state.state == "degraded" and name not in told:
-                    told.add(name)
-                    self._telling.progress(f"  {name}: {state.sentence} {state.remedy}")
-            return all(name in self._seen.states and self._seen.states[name].state in ("ready", "degraded") for name in self._services)
-
-        if not await self._seen.until(ready, READY_S):
-            missing = [
-                name for name in self._services if name not in self._seen.states or self._seen.states[name].state in ("starting", "gone")
-            ]
-            raise EngineError("not-ready", f"Not ready after {READY_S:.0f} s: {', '.join(missing)}.", self._house.last_words(missing[0]))
+        while waiting := self._not_ready():
+            seconds = (now_ns() - began_ns) / 1e9
+            if seconds > READY_S:
+                raise EngineError(
+                    "not-ready", f"Not ready after {READY_S:.0f} s: {', '.join(waiting)}.", self._house.last_words(waiting[0])
+                )
+            if seconds > TELL_S:
+                self._telling.progress(f"  … {seconds:.0f} s, waiting for {', '.join(waiting)}")
+            await self._seen.until(lambda: not self._not_ready(), TELL_S)
+        for state in self._seen.states.values():
+            if state.state == "degraded":
+                self._telling.progress(f"  {state.service}: {state.sentence} {state.remedy}".rstrip())
         if self._camera:
             await self._open_eyes()
         self._telling.progress(f"Ready after {(now_ns() - began_ns) / 1e9:.1f} s.")
+
+    def _not_ready(self) -> list[str]:
+        """Who is still waking up; EngineError if somebody never will."""
+        for name in self._services:
+            self._check_alive(name)
+        states = {name: state.state for name, state in self._seen.states.items()}
+        return [name for name in self._services if states.get(name) not in ("ready", "degraded")]
 
     def _check_alive(self, name: str) -> None:
         process = self._house.processes.get(name)

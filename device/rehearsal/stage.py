@@ -1,5 +1,6 @@
 """The rehearsal's stage: its own folder, its own configuration, nothing mixed with the real journal."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -35,10 +36,6 @@ class Stage:
     config: Config
     config_path: Path
 
-    @property
-    def microphone(self) -> Path:
-        return self.run / "mic.sock"
-
     def strike(self) -> None:
         """Keep the logs (no word of the person stands in them), remove the rest of the run folder."""
         logs = self.out / "logs"
@@ -50,7 +47,8 @@ class Stage:
 
 def set_up(base: Config, out: Path | None, choices: Choices) -> Stage:
     """Make the folders and write the derived configuration. InputError when a folder cannot be used."""
-    out = (out or ROOT / base.paths.data / ".." / "rehearsals" / time.strftime("%Y%m%d-%H%M%S")).resolve()
+    home = (ROOT / base.paths.data / ".." / "rehearsals").resolve()
+    out = (out or home / time.strftime("%Y%m%d-%H%M%S")).resolve()
     data = out / "journal"
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -59,6 +57,7 @@ def set_up(base: Config, out: Path | None, choices: Choices) -> Stage:
         shutil.rmtree(data, ignore_errors=True)  # each rehearsal begins without memories
         data.mkdir(mode=0o700)
         (data / MARK).touch()
+        _share_cache(home, data)
     except OSError as error:
         raise InputError("out-unwritable", f"The folder {out} cannot be written.", "Choose another one with --out.") from error
     temp = tempfile.gettempdir()
@@ -67,6 +66,13 @@ def set_up(base: Config, out: Path | None, choices: Choices) -> Stage:
     config_path = run / "config.yaml"
     config_path.write_text(yaml.safe_dump(settings), encoding="utf-8")
     return Stage(out, run, Config.model_validate(settings), config_path)
+
+
+def _share_cache(home: Path, data: Path) -> None:
+    """Vectors of our own example sentences are the same for every rehearsal, and making them takes seconds; no person's word is in them."""
+    with contextlib.suppress(OSError):  # without it the rehearsal starts slower, nothing else
+        (home / "cache").mkdir(parents=True, exist_ok=True)
+        (data / "cache").symlink_to(home / "cache")
 
 
 def derive(base: Config, data: Path, run: Path, choices: Choices) -> dict[str, Any]:
