@@ -71,11 +71,17 @@ class Decoding:
         self._sound: deque[Frame] = deque(maxlen=JUDGED_SAMPLES // 512)
         self._turn = ""
         self._told = ("", 0)
+        self._working = False
 
     @property
     def waiting(self) -> int:
         """Frames and decisions that the worker has not come to yet."""
         return self._jobs.qsize()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is being worked on or waits."""
+        return self._working or not self._jobs.empty() or (self._judged is not None and not self._judged.done())
 
     def begin(self, turn: str, frames: list[Frame]) -> None:
         self.words, self.finished = "", None
@@ -109,13 +115,17 @@ class Decoding:
 
     async def _judge(self, sound: np.ndarray[tuple[int], np.dtype[np.int16]]) -> None:
         assert self._ears.judge is not None
-        self.finished = await asyncio.get_running_loop().run_in_executor(self._judging, self._ears.judge.finished, sound)
+        share = await asyncio.get_running_loop().run_in_executor(self._judging, self._ears.judge.finished, sound)
+        self.finished = max(share, self.finished or 0.0)  # within one silence, the best answer counts
 
     async def run(self) -> None:
         """Work until cancelled."""
         try:
             while True:
-                await self._do(await self._jobs.get())
+                job = await self._jobs.get()
+                self._working = True
+                await self._do(job)
+                self._working = False
         finally:
             self.resumed()
             for pool in (self._decoder, self._judging):

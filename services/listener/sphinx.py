@@ -8,12 +8,11 @@ The decoder holds Python's lock while it works, so it is fed one frame at a time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from device.audio import Pcm
 from device.errors import EngineError
 from services.listener.ears import Reading
 
+END_OF_SENTENCE = "</s>"
 OTHER_READINGS = 4  # guardian reads them too: a denied "not" must not be lost
 
 
@@ -24,7 +23,6 @@ class Sphinx:
 
     def __init__(self, language_model: Path | None = None, dictionary: Path | None = None) -> None:
         self._decoder = open_decoder(language_model, dictionary)
-        self._probability = self._decoder.get_logmath()
         self._open = False
 
     def begin(self) -> None:
@@ -48,9 +46,12 @@ class Sphinx:
         return Reading(text, self._confidence(), self._others(text))
 
     def _confidence(self) -> float:
-        """Mean posterior of the words."""
-        shares = [self._probability.exp(word.prob) for word in self._decoder.seg() if word.word[0] not in "<["]
-        return min(1.0, float(np.mean(shares))) if shares else 0.0
+        """Mean posterior of the words; 0 where the search found no path to the end, as it does on noise."""
+        segments = list(self._decoder.seg())
+        if not segments or segments[-1].word != END_OF_SENTENCE:
+            return 0.0
+        shares = [float(word.prob) for word in segments if word.word[0] not in "<["]
+        return min(1.0, max(0.0, sum(shares) / len(shares))) if shares else 0.0
 
     def _others(self, text: str) -> tuple[str, ...]:
         others: list[str] = []

@@ -12,7 +12,7 @@ from device.config import Listener
 from device.events import Event, SpeechEnded, SpeechStarted, VoiceStarted
 from services.listener.decoding import Decoding, Ending
 from services.listener.ears import Ears
-from services.listener.endpointing import DecidedBy, Limits, Pause, turn_over
+from services.listener.endpointing import FINISHED_SHARE, DecidedBy, Limits, Pause, turn_over
 from services.listener.half_duplex import HalfDuplex
 from services.listener.patience import Patience
 from services.listener.preroll import Preroll
@@ -21,7 +21,7 @@ from services.listener.voice import VoiceTrack
 log = logging.getLogger(__name__)
 
 JUDGE_AFTER_MS = 90  # three silent frames: the answer is there before the quick end could be decided
-JUDGE_AGAIN_MS = 190
+JUDGE_AGAIN_MS = 95
 INNER_PAUSE_MS = 200  # shorter silences belong to the words themselves
 BEHIND_FRAMES = 4  # more than this, and the words so far are not the last words
 
@@ -112,7 +112,7 @@ class Turns:
 
     def _consider(self) -> None:
         quiet_ms = self._voice.quiet_ms
-        if quiet_ms >= (self._asked_at_ms + JUDGE_AGAIN_MS if self._asked_at_ms else JUDGE_AFTER_MS):
+        if quiet_ms >= (self._asked_at_ms + JUDGE_AGAIN_MS if self._asked_at_ms else JUDGE_AFTER_MS) and not self._surely_finished():
             self._asked_at_ms = quiet_ms
             self._decoding.ask_judge()
         words = self._decoding.words if self._decoding.waiting <= BEHIND_FRAMES else ""
@@ -121,6 +121,9 @@ class Turns:
             self._end(by)
             if by == "too-long":
                 self._next_piece()
+
+    def _surely_finished(self) -> bool:
+        return (self._decoding.finished or 0.0) >= FINISHED_SHARE
 
     def _end(self, by: DecidedBy) -> None:
         voice = self._voice
