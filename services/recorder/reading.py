@@ -36,10 +36,9 @@ def list_sessions(config: Config, options: argparse.Namespace) -> int:
 def show(config: Config, options: argparse.Namespace) -> int:
     """One conversation as its log, or whole as JSON."""
     with closing(open_reader(Shelf.of(config.paths).journal)) as db:
-        talk = find_talk(db, options.session)
-        _, moods = rows.consents(db)
+        talk = _as_agreed(db, find_talk(db, options.session))
     print(
-        json.dumps(_whole(talk), ensure_ascii=False, indent=1) if options.json else page(talk, with_moods=moods),
+        json.dumps(_whole(talk), ensure_ascii=False, indent=1) if options.json else page(talk, with_moods=bool(talk.moods)),
         end="\n" if options.json else "",
     )
     return 0
@@ -50,13 +49,13 @@ def export(config: Config, options: argparse.Namespace) -> int:
     shelf = Shelf.of(config.paths)
     folder = options.out or shelf.exports
     with closing(open_reader(shelf.journal)) as db:
-        talks = [find_talk(db, o.session) for o in openings(db)] if options.all else [find_talk(db, options.session)]
-        _, moods = rows.consents(db)
+        wanted = [o.session for o in openings(db)] if options.all else [options.session]
+        talks = [_as_agreed(db, find_talk(db, session)) for session in wanted]
     written = []
     try:
         for talk in talks:
             path = folder / shelf.log(talk.session, talk.opened_wall_s).name
-            write_whole(path, page(talk, with_moods=moods))
+            write_whole(path, page(talk, with_moods=bool(talk.moods)))
             write_whole(path.with_suffix(".json"), json.dumps(_whole(talk), ensure_ascii=False, indent=1) + "\n")
             written += [str(path), str(path.with_suffix(".json"))]
     except OSError as error:
@@ -75,6 +74,12 @@ def find_talk(db: sqlite3.Connection, wanted: str) -> Talk:
     talk = read_talk(db, found[0])
     assert talk is not None
     return talk
+
+
+def _as_agreed(db: sqlite3.Connection, talk: Talk) -> Talk:
+    """Without the moods of a conversation that still goes on, unless the person agreed to keep them: an export would outlive them."""
+    _, keep = rows.consents(db)
+    return talk if keep else dataclasses.replace(talk, moods=(), turns=tuple(dataclasses.replace(t, face="", why="") for t in talk.turns))
 
 
 def _summary(talk: Talk) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Coroutine
 
 from device.bus import Bus
-from device.clock import boot_id, now_ns
+from device.clock import boot_id, now_ns, wall_s
 from device.errors import JournalError
 from device.events import (
     AlarmRaised,
@@ -54,6 +54,7 @@ LAST_WORDS_S = 4.0  # a goodbye may still be in the air when the session is clos
 LATE_ROW_S = 1.0  # a row for a sealed session: the log is written anew after this
 MOOD_EVERY_NS = 2_000_000_000  # an unchanged mood is kept this often
 TENDING_S = 60.0
+PROBE_S = 5.0
 QUIET_GRACE_S = 60.0  # past the companion's own limit a session is closed for it
 FAREWELL_S = 1.5
 FAREWELL_QUIET_S = 0.4
@@ -101,6 +102,9 @@ class Recorder:
     async def begin(self) -> None:
         """Open the journal, tell the consents, seal what an earlier life left open."""
         await self._desk.run(Journal.open)
+        notice = await self._desk.run(lambda j: j.notice)
+        if notice is not None:
+            await self._desk.run(lambda j: j.write(lambda db: rows.audit(db, notice.code, "recorder", "", boot_id(), wall_s())))
         broken = await self._desk.run(lambda j: j.read(rows.broken_audit_link))
         if broken is not None:
             log.error("audit: row %d does not follow from the one before; someone changed it", broken)
@@ -221,14 +225,17 @@ class Recorder:
         await self._bus.say(SessionSealed(session=session, log=str(made.log), turns=made.turns))
 
     async def tend(self) -> None:
-        """Each minute: close what the companion left open, and let go what is older than it should be kept."""
+        """Now and then: close what the companion left open, let go what is older than it should be kept, and prove that we live."""
         while True:
             for session in await self._left_over():
                 self._spawn_seal(session, 0.0)
             old = await self._desk.run(lambda j: sealing.retire(j, self._shelf, self._keep_days))
             if old:
+                self._sealed.difference_update(old)
                 log.info("%d conversations were old enough to be let go", len(old))
-            await asyncio.sleep(TENDING_S)
+            for _ in range(round(TENDING_S / PROBE_S)):
+                await asyncio.sleep(PROBE_S)
+                await self._desk.run(lambda j: j.read(lambda db: db.execute("SELECT 1").fetchone()))  # the desk feeds the watchdog
 
     async def _keep_mood(self, event: FaceSeen) -> None:
         """Labels are kept only while a conversation goes on and the camera is consented to; an unchanged one now and then."""

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 GRACE_NS = 120_000_000_000  # the first words come before the session is opened with them
 
@@ -101,12 +102,14 @@ def openings(db: sqlite3.Connection) -> tuple[Opening, ...]:
     rows = db.execute("SELECT session, who, boot, at_ns, wall_s FROM beginnings WHERE session <> '' ORDER BY late, wall_s, at_ns")
     for session, who, boot, at_ns, wall_s in rows:
         first.setdefault(session, (who, boot, at_ns, wall_s))
-    closed = {s: (boot, at_ns) for s, boot, at_ns in db.execute("SELECT session, boot, min(at_ns) FROM closings GROUP BY session")}
-    found = []
-    for session, (who, boot, at_ns, wall_s) in first.items():
-        ends = [end for s, (b, end) in closed.items() if s == session and b == boot]
-        ends += [n for s, (_, b, n, _) in first.items() if s != session and b == boot and n > at_ns]
-        found.append(Opening(session, who, boot, at_ns, wall_s, min(ends, default=None)))
+    ends: dict[str, int] = {}
+    for boot in {boot for _, boot, _, _ in first.values()}:  # the next opening of the same boot ends a session that nobody closed
+        here = sorted((at_ns, session) for session, (_, b, at_ns, _) in first.items() if b == boot)
+        ends |= {session: later for (at_ns, session), (later, _) in pairwise(here) if later > at_ns}
+    for session, boot, at_ns in db.execute("SELECT session, boot, min(at_ns) FROM closings GROUP BY session"):
+        if session in first and first[session][1] == boot:
+            ends[session] = min(at_ns, ends.get(session, at_ns))
+    found = [Opening(session, who, boot, at_ns, wall_s, ends.get(session)) for session, (who, boot, at_ns, wall_s) in first.items()]
     return tuple(sorted(found, key=lambda o: (o.wall_s, o.at_ns)))
 
 

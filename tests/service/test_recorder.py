@@ -87,10 +87,10 @@ async def test_moods_stay_when_the_person_agreed_and_go_when_that_is_withdrawn(w
         assert "happy 90%" in log.read_text()
         assert world.shelf.emotions("s1").exists()
         await world.say(ConsentRequest(what="keep-emotions", given=False, by="Anna"))
-        await world.becomes(lambda: "happy 90%" not in log.read_text())
-        assert world.rows("SELECT count(*) FROM moods") == [(0,)]
-        assert not world.shelf.emotions("s1").exists()
-        assert b"happy" not in world.shelf.journal.read_bytes()
+        await world.becomes(lambda: world.rows("SELECT count(*) FROM moods") == [(0,)])
+    assert "happy 90%" not in log.read_text()
+    assert not world.shelf.emotions("s1").exists()
+    assert b"happy" not in world.shelf.journal.read_bytes()
 
 
 async def test_memories_are_told_again_when_the_thinker_asks(world):
@@ -120,11 +120,11 @@ async def test_forgetting_erases_and_proves_when_the_thinker_answers(world):
         done = await world.until(lambda e: isinstance(e, ForgetDone))
         assert (done.sessions, done.turns, done.memories) == (1, 1, 1)
         assert "found nothing left" in done.sentence
-        for path in world.shelf.everything():
-            assert b"zebrawood" not in path.read_bytes(), path
         assert world.rows("SELECT text FROM utterances") == [("the garden is lovely",)]
         await world.say(*turn_of("s1", "t3", "something new", "Yes."))  # what is said afterwards is kept
         await world.becomes(lambda: len(world.rows("SELECT text FROM utterances")) == 2)
+    for path in world.shelf.everything():
+        assert b"zebrawood" not in path.read_bytes(), path
 
 
 async def test_forgetting_deletes_the_index_when_the_thinker_is_down(world):
@@ -207,3 +207,52 @@ async def test_recorder_refuses_to_start_when_the_journal_is_newer(world):
         with pytest.raises(BesideError, match="newer Beside"):
             await asyncio.wait_for(task, 5)
         world.shelf.journal.write_bytes(before)
+
+
+async def test_log_is_written_anew_when_a_row_comes_after_the_seal(world):
+    async with world.neighbours(), world.recorder():
+        await world.say(*talk("s1", turn_of("s1", "t1", "hello", "Hello.")))
+        first = await world.until(sealed)
+        await world.say(*turn_of("s1", "t2", "one more thing", "Yes?"))
+        again = await world.until(lambda e: sealed(e) and e is not first)
+    assert again.turns == 2
+    assert "one more thing" in (world.shelf.sessions / again.log.rsplit("/", 1)[1]).read_text()
+
+
+async def test_open_session_is_sealed_when_a_new_one_opens(world):
+    async with world.neighbours(), world.recorder():
+        await world.say(SessionOpened(session="s1", who="Anna"), *turn_of("s1", "t1", "hello", "Hello."))
+        await world.say(SessionOpened(session="s2", who="Anna"))
+        assert (await world.until(sealed)).session == "s1"
+
+
+async def test_old_conversation_is_let_go_when_its_days_are_over(world):
+    async with world.neighbours():
+        async with world.recorder():
+            await world.say(*talk("s1", turn_of("s1", "t1", "my sister is called zebrawood", "Yes?")))
+            await world.until(sealed)
+            await world.say(MemoryNoted(session="s1", turn="t1", text="i like tea", who="Anna", source="said"))
+            await world.until(lambda e: isinstance(e, MemoryKept))
+        journal = Journal(world.shelf.journal)
+        journal.write(lambda db: db.execute("UPDATE seals SET wall_s = wall_s - 31 * 86400"))
+        journal.close()
+        async with world.recorder():
+            await world.becomes(lambda: world.rows("SELECT count(*) FROM utterances") == [(0,)])
+    assert list(world.shelf.sessions.iterdir()) == []
+    assert b"zebrawood" not in world.shelf.journal.read_bytes()
+    assert world.rows("SELECT text FROM memories") == [("i like tea",)]
+
+
+async def test_recorder_begins_anew_and_stays_degraded_when_the_journal_is_damaged(world):
+    async with world.neighbours():
+        async with world.recorder():
+            await world.say(*talk("s1", turn_of("s1", "t1", "hello", "Hello.")))
+            await world.until(sealed)
+        world.shelf.journal.write_bytes(b"this is no database, it is something else entirely, and long enough to be looked at")
+        async with world.recorder():
+            state = await world.until(lambda e: isinstance(e, StateChanged) and e.state == "degraded")
+            assert state.code == "journal-damaged"
+            assert "journal-damaged-" in state.sentence
+            await world.say(*turn_of("s2", "t2", "hello again", "Hello."))
+            await world.becomes(lambda: world.rows("SELECT text FROM utterances") == [("hello again",)])
+    assert world.rows("SELECT what FROM audit")[0] == ("journal-damaged",)
