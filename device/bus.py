@@ -124,7 +124,8 @@ class Bus(Generic[H, S]):
         return self  # not connected yet is no error: the keeper goes on trying
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._client is not None and self._state is not None:
+        on_purpose = error is None or isinstance(error, asyncio.CancelledError)  # else lifecycle leaves the true reason behind
+        if on_purpose and self._client is not None and self._state is not None:
             gone = StateChanged(service=self._account.name, state="gone", code="stopped", sentence="Stopped on purpose.")
             with contextlib.suppress(aiomqtt.MqttError):
                 await self._publish(self._client, gone)  # the will is not sent on a clean exit
@@ -251,6 +252,17 @@ class Bus(Generic[H, S]):
         self.counters.dropped_unreadable += 1
         log.warning("bus: dropped an unreadable message on %s (%d so far)", topic, self.counters.dropped_unreadable)
         return None
+
+
+async def leave_word(account: Account, state: StateChanged) -> None:
+    """Publish one retained state and go, for a service that has no bus (any more). MqttError or TimeoutError if there is no broker."""
+    client = aiomqtt.Client(
+        hostname=str(account.socket), transport="unix", username=account.name, password=account.password, identifier=account.name,
+        clean_session=False, timeout=CONNECT_TIMEOUT_S, logger=log,
+    )  # fmt: skip
+    client._client.manual_ack_set(True)  # and a durable account's queue stays whole: nothing is taken from it here
+    async with client:
+        await client.publish(topic_of(state), state.model_dump_json(), qos=1, retain=True, timeout=ACK_TIMEOUT_S)
 
 
 def _refused_us(error: aiomqtt.MqttError) -> bool:

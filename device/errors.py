@@ -6,7 +6,8 @@ BesideError                        exit code 1
 ├── EngineError                    70  an engine or its model cannot be loaded or failed
 ├── DeviceError                    74  microphone, loudspeaker or camera missing, busy or broken
 ├── InputError                     65  a file or text from the user cannot be used
-└── JournalError                   73  the journal cannot be opened or written
+├── JournalError                   73  the journal cannot be opened or written
+└── ProgramError                   70  a fault in Beside itself; the log names the place, never the words
 """
 
 from typing import ClassVar
@@ -46,3 +47,7 @@ class InputError(BesideError):
 
 class JournalError(BesideError):
     exit_code = 73
+
+
+class ProgramError(BesideError):
+    exit_code = 70
