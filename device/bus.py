@@ -38,6 +38,7 @@ MAX_PAYLOAD_BYTES = 64 * 1024
 OUTBOX_EVENTS = 10_000  # what must arrive, waiting for the broker: hours of talk
 CONNECT_TIMEOUT_S = 3.0
 ACK_TIMEOUT_S = 3.0  # publishing to a dead broker would otherwise block 10 s
+HANG_UP_S = 0.5
 RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)  # then 1 s for ever: a supervisor restarts the broker
 
 
@@ -116,8 +117,14 @@ class Bus(Generic[H, S]):
         self._keeper = asyncio.create_task(self._keep_connected(), name="bus")
         first = asyncio.ensure_future(self.connected.wait())
         waiting: set[asyncio.Future[Any]] = {first, self._refused}
-        await asyncio.wait(waiting, timeout=CONNECT_TIMEOUT_S * 3, return_when=asyncio.FIRST_COMPLETED)
-        first.cancel()
+        try:
+            await asyncio.wait(waiting, timeout=CONNECT_TIMEOUT_S * 3, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:  # told to stop just now: paho connects in a thread that cannot be interrupted
+            await asyncio.wait(waiting, timeout=HANG_UP_S, return_when=asyncio.FIRST_COMPLETED)
+            await self.__aexit__(None, None, None)
+            raise
+        finally:
+            first.cancel()
         if self._refused.done():
             await self.__aexit__(None, None, None)
             self._refused.result()
