@@ -14,11 +14,12 @@ from device.rehearsal.stage import Choices, set_up
 from device.rehearsal.telling import Telling
 
 EXAMPLE = (
-    "Hello.",
+    "Good evening.",
     "I did not sleep well last night.",
     "I am worried about the operation tomorrow.",
-    "My daughter is coming to visit me, that makes me happy.",
-    "Thank you. Goodbye.",
+    "I miss my garden.",
+    "My daughter is coming tomorrow. I am so happy.",
+    "It helps to talk with you. Goodbye.",
 )
 
 

@@ -39,7 +39,7 @@ def rows(*ids: str) -> list[Kept]:
 
 
 @pytest.fixture
-def library():
+def library(folder, embedder):
     """A library on `folder`, as a new process would open it: the one before lets go of the files."""
     opened: list[Index] = []
 
