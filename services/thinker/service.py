@@ -46,6 +46,7 @@ AHEAD_AFTER_S = 0.4  # a newer draft of the same turn comes sooner than this
 LIBRARY_AT_ONCE = 4  # rows; a reply waits for no more than these
 FAILURES = 3
 NOTHING_TOLD_S = 5.0  # after which a recorder that has told no memory has none
+ASK_AGAIN = 3  # times, for rows that were lost on the way
 MARGIN_TOKENS = 4
 
 ThinkerBus = Bus[
@@ -292,12 +293,13 @@ class Memory:
         self._bus, self._library, self._thread = bus, library, thread
         self._todo: deque[MemoryKept | MemoryForgotten | None] = deque()  # None: nothing was told, so there is nothing
         self._more = asyncio.Event()
-        self._telling = False  # the recorder is telling all its rows, counting down
+        self._to_come = -1  # rows the recorder still has to tell, counting down; -1 while it tells none
+        self._asked_again = 0
         self._anything_told = False
 
     async def ask(self) -> None:
         """The recorder is there: let it tell every memory."""
-        self._anything_told = False
+        self._anything_told, self._to_come = False, -1
         await self._bus.say(MemoriesRequest())
         asyncio.get_running_loop().call_later(NOTHING_TOLD_S, self._perhaps_nothing)
 
@@ -343,12 +345,27 @@ class Memory:
             while self._todo and isinstance(self._todo[0], MemoryKept) and len(rows) < LIBRARY_AT_ONCE:
                 rows.append(self._todo.popleft())  # type: ignore[arg-type]  # looked at in the line above
             await self._run(lambda: self._library.keep([_row(event) for event in rows]))
-            self._telling = self._telling or any(event.left for event in rows)
-            if self._telling and rows[-1].left == 0:
-                self._telling = False
-                await self._run(self._library.settle)
+            await self._count(rows)
         else:
             await self._run(self._library.settle)
+
+    async def _count(self, rows: list[MemoryKept]) -> None:
+        """When all rows have been told the index is settled; if one was lost on the way, all are asked for again."""
+        for event in rows:
+            if event.left == 0 and self._to_come < 0:
+                continue  # a new memory, not one of a series
+            lost = self._to_come >= 0 and event.left != self._to_come
+            self._to_come = event.left - 1
+            if lost:
+                self._to_come = -1
+                self._asked_again += 1
+                log.warning("memory: a row was lost on the way (%d)", self._asked_again)
+                if self._asked_again <= ASK_AGAIN:
+                    await self._bus.say(MemoriesRequest())
+                return
+            if event.left == 0:
+                self._asked_again = 0
+                await self._run(self._library.settle)
 
     async def _forget(self, event: MemoryForgotten) -> None:
         indexed = await self._run(lambda: self._library.forget(event.memories, event.everything))

@@ -269,3 +269,34 @@ async def test_forgotten_memory_is_gone_when_erased_is_said(broker):
         await bus.say(request(words="i miss my garden with the roses"))
         ended = (await until(bus, ReplyEnded))[-1]
     assert ended.memories == ()
+
+
+async def test_all_rows_are_asked_for_again_when_one_was_lost(broker):
+    index = FakeIndex()
+    async with thinking(broker, FakeMind(), index) as bus:
+        for number, left in ((1, 3), (2, 2), (4, 0)):
+            await bus.say(memory(number, f"row {number}", left))
+        await until(bus, MemoriesRequest)
+        for number in range(1, 5):
+            await bus.say(memory(number, f"row {number}", 4 - number))
+        await asyncio.sleep(0.3)
+        assert index.ids() == {"m1", "m2", "m3", "m4"}
+
+
+async def test_engine_holds_nothing_of_the_conversation_when_something_was_forgotten(broker):
+    mind = FakeMind()
+    async with thinking(broker, mind) as bus:
+        await bus.say(request())
+        await until(bus, ReplyEnded)
+        await bus.say(MemoryForgotten(request="f1", everything=True, memories=()))
+        assert (await until(bus, MemoryErased))[-1].indexed == 0
+        await asyncio.sleep(0.6)
+    assert mind.warmed[-1] == ""
+
+
+async def test_service_ends_at_once_when_told_to_in_the_middle_of_a_reply(broker):
+    async with thinking(broker, FakeMind(slow_s=0.3)) as bus:
+        await bus.say(request())
+        await asyncio.sleep(0.4)
+        begin = now_ns()
+    assert (now_ns() - begin) / 1e9 < 2
