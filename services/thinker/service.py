@@ -250,11 +250,11 @@ class Desk:
     async def _read_ahead(self, request: ReplyRequest, reply: Reply) -> None:
         """Evaluate what the next prompt will begin with, if this reply is heard to its end."""
         self._arrived.clear()
+        self._ahead.clear()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._arrived.wait(), AHEAD_AFTER_S)
-        self._ahead.clear()
-        if self._waiting:
-            return  # someone speaks again
+        if self._waiting or self._ahead.is_set():
+            return  # someone speaks again, or something was forgotten
         history: tuple[Exchange, ...] = (*((e.user, e.beside) for e in request.history), (request.last_words, " ".join(reply.said)))
         ask = Ask(request.who, history, (), "", request.feeling, request.intent, (), "")
         room = self._mind.context_tokens - self._config.reply_tokens - MARGIN_TOKENS
