@@ -7,7 +7,7 @@ from pathlib import Path
 
 from device import config as config_module
 from device.errors import BesideError
-from models import catalogue, choose, show
+from models import bundle, catalogue, choose, show
 from models.catalogue import Model, models_folder
 from models.fetch import Wanted, fetch
 from models.progress import Bar, JsonLines, Progress
@@ -61,6 +61,15 @@ def _parser() -> argparse.ArgumentParser:
     word = words.add_parser("recommend", parents=[common], help="which language model, ear and voice fit this machine, and why")
     word.add_argument("--memory-gb", type=float, metavar="N", help="for another machine with this much memory")
     word.set_defaults(run=_recommend)
+    word = words.add_parser("bundle", parents=[common], help="everything on one USB stick, for a machine without network")
+    word.add_argument("out", nargs="?", type=Path, metavar="OUT", help="the new folder")
+    word.add_argument("--models", nargs="+", metavar="NAME", help="these besides what Beside needs (default: all that are here)")
+    word.add_argument("--no-packages", action="store_true", help="models and project only, for a machine that has the packages")
+    word.add_argument("--check", type=Path, metavar="DIR", help="compare a bundle with its list and its signature")
+    word.add_argument(
+        "--key", type=Path, metavar="FILE", help="the site.pub to check against (default: this site's, else the bundle's own)"
+    )
+    word.set_defaults(run=_bundle)
     return parser
 
 
@@ -115,6 +124,23 @@ def _use(options: argparse.Namespace) -> int:
 def _recommend(options: argparse.Namespace) -> int:
     memory_mb = int(options.memory_gb * 1000) if options.memory_gb is not None else choose.total_memory_mb()
     show.advice(recommend(catalogue.load(), memory_mb), _folder(options), options.json)
+    return 0
+
+
+def _bundle(options: argparse.Namespace) -> int:
+    if options.check:
+        checked = bundle.check(options.check, options.key)
+        show.checked(checked, options.json)
+        return 1 if checked.troubles else 0
+    if not options.out:
+        raise show.nothing_named("The folder of the new bundle was not named.", "beside models bundle OUT")
+    everything, folder = catalogue.load(), _folder(options)
+    named = (
+        [everything.find(n) for n in options.models] if options.models else [m for m in everything.models if catalogue.is_here(m, folder)]
+    )
+    models = [*everything.needed, *(m for m in named if not m.needed)]
+    made = bundle.bundle(bundle.Plan(options.out, tuple(models), folder, not options.no_packages), show.note)
+    show.bundled(options.out, made, options.json)
     return 0
 
 

@@ -94,9 +94,10 @@ class _Carrier:
                 raise InputError("model-not-shipped", f"{file.project} is missing in this copy of Beside.", "Build it: make starter")
             if not (file.sha256 or file.md5):
                 raise InputError("model-unproven", f"No checksum of {file.file} is known, so it is not fetched.", "Name it: --sha256 HEX")
-            self._load(file, fresh)
-            self._look_or_drop(fresh, file, model)
-            _take(file, fresh, self._wanted.folder)
+            if not self._take_unpacked(model, file):
+                self._load(file, fresh)
+                self._look_or_drop(fresh, file, model)
+                _take(file, fresh, self._wanted.folder)
             if file not in model.files:  # the hash is the user's: keep it, so that `verify` has something to compare with
                 place = self._wanted.folder / file.placed
                 place.with_name(f"{place.name}.sha256").write_text(f"{file.sha256}  {file.file}\n", encoding="ascii")
@@ -122,6 +123,23 @@ class _Carrier:
                 _prove_or_drop(fresh, file)
         else:
             self._download(file, fresh)
+
+    def _take_unpacked(self, model: Model, file: ModelFile) -> bool:
+        """A stick holds an archive's folder and its sums, not the archive; every file is compared before it is taken."""
+        source = self._wanted.source
+        there = source / "models" / file.placed if source else None
+        if not file.unpack or there is None or not there.is_dir():
+            return False
+        alone = model.model_copy(update={"files": [file]})
+        for finding in shelf.inspect(alone, there.parent):
+            if finding.trouble:
+                raise InputError("model-broken", f"On the stick, {file.placed}: {finding.trouble}.", "Make a new bundle.")
+        fresh = self._wanted.folder / f".{file.placed}.part"
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.copytree(there, fresh)
+        shelf.settle(fresh, self._wanted.folder / file.placed)
+        shutil.copyfile(shelf.sums_path(there), shelf.sums_path(self._wanted.folder / file.placed))
+        return True
 
     def _copy(self, source: Path, file: ModelFile, fresh: Path) -> None:
         found = next((p for p in (source / file.file, source / "models" / file.file) if p.is_file()), None)

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import BesideError, InputError
+from models import signature
+from models.bundle import Checked
 from models.catalogue import Catalogue, Model, is_here
 from models.choose import Proof
 from models.fetch import Outcome
+from models.manifest import Manifest
 from models.recommend import Advice
 from models.shelf import Finding
 
@@ -134,8 +137,36 @@ def advice(given: Advice, folder: Path, as_json: bool) -> None:
     print("To use:   " + " && ".join(f"beside models use {name}" for name in names))
 
 
-def nothing_named() -> InputError:
-    return InputError("model-unnamed", "No model was named.", "Say which, or --embedded. All names: beside models list")
+def bundled(out: Path, made: Manifest, as_json: bool) -> None:
+    total = sum(f.bytes for f in made.files)
+    key = signature.fingerprint(out / "site.pub")
+    if as_json:
+        _json({"folder": str(out), "files": len(made.files), "bytes": total, "models": made.models, "release": made.release, "key": key})
+        return
+    print(f"{out}: {len(made.files)} files, {size(total)}, for {made.release} with Python {made.python}.")
+    print(f"Signed with this site's key: {key}\nWrite the key down; on the other machine: sh install.sh   (in the folder, on the stick)")
+
+
+def checked(seen: Checked, as_json: bool) -> None:
+    if as_json:
+        _json(
+            {"troubles": seen.troubles, "key": seen.key, "key_known": seen.trusted, "signed": seen.signed, "models": seen.manifest.models}
+        )
+        return
+    for what in seen.troubles:
+        print(f"BROKEN  {what}")
+    if seen.troubles:
+        print(f"{len(seen.troubles)} things are not as they were made. Do not use this bundle.")
+        return
+    print(f"All {len(seen.manifest.files)} files are as they were made. Signed: {seen.signed}\nKey: {seen.key}")
+    if not seen.trusted:
+        print("This key lies on the stick itself, so compare it with the one that was written down when the stick was made.")
+
+
+def nothing_named(
+    sentence: str = "No model was named.", remedy: str = "Say which, or --embedded. All names: beside models list"
+) -> InputError:
+    return InputError("not-named", sentence, remedy)
 
 
 def checked_sha256(text: str | None) -> str | None:
