@@ -7,7 +7,6 @@ service that dies at once again and again is left down with a sentence, so that 
 import asyncio
 import contextlib
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -18,41 +17,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Never, Self
 
+from device import broker
 from device.bus import Account, Bus
+from device.clock import now_ns
 from device.config import ROOT, Config
-from device.errors import BusError
+from device.errors import BusError, ConfigError
 from device.events import SessionClosed, SessionSealed, StateChanged
 
 VOICE = ("recorder", "guardian", "speaker", "companion", "thinker", "listener", "watcher")
 TYPED = ("recorder", "guardian", "companion", "thinker", "keyboard")
-RESTART_S = 0.5
+LOOK_S = 0.1
+RESTART_S = 0.3
 GIVE_UP = (5, 30.0)  # this many deaths within this many seconds
 STOP_S = 5.0
 CLOSE_S = 0.3  # the companion has ended: what it said last is here, or it had nothing to close
 SEAL_S = 5.0
-SOCKET_PATH_BYTES = 107  # the kernel's limit for a Unix socket's path
-
-BROKER = """\
-# The listener line must stand before use_username_as_clientid, which would otherwise open TCP 1883.
-listener 0 {socket}
-use_username_as_clientid true
-allow_anonymous false
-password_file {run}/passwords
-acl_file {run}/acl
-max_queued_messages 10000
-max_inflight_messages 64
-message_size_limit 65536
-persistence true
-persistence_location {run}/
-autosave_on_changes true
-autosave_interval 1
-log_dest file {run}/broker.log
-log_type error
-log_type warning
-"""
 
 # Spinning threads starve the neighbours: one voice loop shares two cores with a language model.
 ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "passive",
     "GOMP_SPINCOUNT": "1000",
@@ -77,15 +60,24 @@ class House:
     """`async with House(config, config_path, services) as house: await house.watch()`; leaving it ends every process."""
 
     def __init__(
-        self, config: Config, config_path: Path, services: Sequence[str] = VOICE, say: Callable[[str], None] = lambda line: None
+        self,
+        config: Config,
+        config_path: Path,
+        services: Sequence[str] = VOICE,
+        say: Callable[[str], None] = lambda line: None,
+        ends_with: str = "",  # this service's end is the end of the talk: it is not started again
     ) -> None:
         self.config = config
         self.config_path = config_path
         self.services = tuple(services)
         self.run = config.paths.run
+        self.began_ns = now_ns()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.left_down: set[str] = set()  # died too often to be started again
         self._deaths: dict[str, list[float]] = {name: [] for name in ("broker", *services)}
+        self._due: dict[str, float] = {}  # the dead that will be started again, and when
         self._say = say
+        self._ends_with = ends_with
         self._logs: dict[str, Path] = {}
         self._closing = False
 
@@ -127,7 +119,9 @@ class House:
         return Account(name, (self.run / "accounts" / name).read_text(encoding="ascii").strip(), self.config.bus_socket)
 
     def start(self, name: str) -> None:
-        """Start one process; its log is `run/NAME.log`."""
+        """Start one process; its log is `run/NAME.log`. Call it from the main thread: a parent's death is told when its *thread* ends."""
+        if name == "broker":
+            self.config.bus_socket.unlink(missing_ok=True)
         command = (
             ["mosquitto", "-c", str(self.run / "broker.conf")]
             if name == "broker"
@@ -140,103 +134,71 @@ class House:
         with log.open("ab") as out:
             self.processes[name] = subprocess.Popen(
                 command, stdout=None if ours else out, stderr=None if ours else out, stdin=None if ours else subprocess.DEVNULL, cwd=ROOT,
-                env=ENVIRONMENT | {"OMP_NUM_THREADS": "1"} | dict(os.environ) | {"BESIDE_CONFIG": str(self.config_path)},
+                env=self._environment(),
                 start_new_session=True,
             )  # fmt: skip
 
-    async def watch(self) -> None:
-        """Start again what dies, until the house closes."""
-        while not self._closing:
-            await asyncio.sleep(0.1)
-            for name, process in list(self.processes.items()):
-                if process.poll() is not None:
-                    await self._bring_back(name, process.returncode)
+    def _environment(self) -> dict[str, str]:
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))  # relative paths mean the user's folder, not ours
+        return ENVIRONMENT | dict(os.environ) | {"BESIDE_CONFIG": str(self.config_path.absolute()), "PYTHONPATH": path}
 
-    async def _bring_back(self, name: str, code: int) -> None:
-        if self._closing or code == 0:  # 0: it ended on purpose
-            return
-        deaths = self._deaths[name]
-        deaths.append(time.monotonic())
-        recent = [t for t in deaths if deaths[-1] - t < GIVE_UP[1]]
-        if len(recent) >= GIVE_UP[0] or code == 78:  # 78: its configuration is wrong, starting again cannot help
-            self._say(f"{name} cannot start (exit code {code}). {self.last_words(name)}")
-            del self.processes[name]
-            return
-        self._say(f"{name} stopped (exit code {code}); starting it again.")
-        await asyncio.sleep(RESTART_S)
-        if not self._closing:
+    async def watch(self) -> None:
+        """Start again what dies, until the house closes or the service that it ends with has ended; BusError if the broker cannot live."""
+        while not self._closing:
+            await asyncio.sleep(LOOK_S)
+            for name in ("broker", *self.services):
+                process = self.processes.get(name)
+                if process is None or process.poll() is None:
+                    continue
+                if name == self._ends_with:
+                    return
+                self._look_after(name, process.returncode)
+
+    def _look_after(self, name: str, code: int) -> None:
+        """A dead process: note its death, and start it again when its moment has come."""
+        now = time.monotonic()
+        if name not in self._due:
+            self._deaths[name] = [t for t in self._deaths[name] if now - t < GIVE_UP[1]] + [now]
+            if len(self._deaths[name]) >= GIVE_UP[0] or code == ConfigError.exit_code:  # a wrong configuration does not mend itself
+                self._give_up(name, code)
+                return
+            self._say(f"  {name} stopped ({_how(code)}); starting it again.")
+            self._due[name] = now + RESTART_S
+        elif now >= self._due[name]:
+            del self._due[name]
             self.start(name)
+
+    def _give_up(self, name: str, code: int) -> None:
+        del self.processes[name]
+        self.left_down.add(name)
+        if name == "broker":
+            raise BusError("broker-lost", "The message broker cannot stay alive.", f"Its log is {self.run / 'broker.log'}.")
+        self._say(f"  {name} cannot start ({_how(code)}). {self.last_words(name)}")
 
     def last_words(self, name: str) -> str:
         """The last log line of a service: its own sentence for people."""
         with contextlib.suppress(OSError):
             lines = self._logs[name].read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            return lines[-1] if lines else ""
+            return lines[-1].removeprefix(f"{name}: ERROR ") if lines else ""
         return ""
 
     def _prepare(self) -> None:
-        self.run.mkdir(parents=True, exist_ok=True)
-        self.run.chmod(0o700)  # passwords and the broker's store of words not yet written down
+        broker.prepare(self.config)
         self.config.paths.data.mkdir(parents=True, exist_ok=True)
-        socket = self.config.bus_socket
-        if len(os.fsencode(socket.absolute())) > SOCKET_PATH_BYTES:
-            raise BusError(
-                "bus-path-too-long", f"The folder {self.run} has too long a name for the bus.", "Set paths.run to a shorter one."
-            )
-        if _answers(socket):
-            raise BusError("already-running", "Beside is already running here.", "Stop the other one first (Ctrl-C there).")
-        socket.unlink(missing_ok=True)
-        if shutil.which("mosquitto") is None:
-            raise BusError("broker-missing", "The message broker Mosquitto is not installed.", "Run ./install.sh again.")
-        names = [line.split()[1] for line in self._write_acl().splitlines() if line.startswith("user ")]
-        self._write_passwords(names)
-        conf = BROKER.format(socket=socket.absolute(), run=self.run.absolute())
-        if os.geteuid() == 0:
-            conf += "user root\n"  # else it would step down to its own user and could not read our run folder
-        (self.run / "broker.conf").write_text(conf, encoding="utf-8")
-
-    def _write_acl(self) -> str:
-        made = subprocess.run(
-            [sys.executable, "-m", "services.flow", "acl"], check=True, capture_output=True, text=True, cwd=ROOT, timeout=60
-        ).stdout
-        acl = self.run / "acl"
-        acl.write_text(made, encoding="utf-8")
-        acl.chmod(0o600)
-        return made
-
-    def _write_passwords(self, names: Sequence[str]) -> None:
-        """Fresh random passwords at every start, one file a service, hashed for the broker."""
-        accounts = self.run / "accounts"
-        shutil.rmtree(accounts, ignore_errors=True)
-        accounts.mkdir(mode=0o700)
-        passwords = {name: secrets.token_urlsafe(24) for name in names}
-        for name, password in passwords.items():
-            (accounts / name).write_text(password, encoding="ascii")
-        file = self.run / "passwords"
-        file.unlink(missing_ok=True)
-        file.touch(mode=0o600)
-        file.write_text("".join(f"{name}:{password}\n" for name, password in passwords.items()), encoding="ascii")
-        subprocess.run(["mosquitto_passwd", "-U", str(file)], check=True, capture_output=True, timeout=30)
+        for log in self.run.glob("*.log"):
+            log.replace(log.with_suffix(".log.old"))  # of the last time: at most two are kept
 
     async def _until_socket(self) -> None:
         for _ in range(100):
-            if _answers(self.config.bus_socket):
+            if broker.answers(self.config.bus_socket):
                 return
             await asyncio.sleep(0.05)
         await self.__aexit__(None, None, None)
         raise BusError("broker-silent", "The message broker did not start.", f"Its log is {self.run / 'broker.log'}.")
 
 
-def _answers(socket_path: Path) -> bool:
-    import socket
-
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(0.5)
-        try:
-            probe.connect(str(socket_path))
-        except OSError:
-            return False
-        return True
+def _how(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
 
 
 async def _end(processes: list["subprocess.Popen[bytes]"]) -> None:

@@ -70,7 +70,7 @@ async def try_out(config: Config, path: Path) -> int:
 async def _wait(house: House) -> None:
     connection: Bus[StateChanged, Never] = Bus(house.account("house"), until_ready)
     async with connection as bus:
-        await until_ready(bus, set(VOICE))
+        await until_ready(house, bus)
 
 
 async def _consent(house: House, given: bool) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from device.bus import Account
-from device.house import BROKER
+from device.broker import BROKER
 
 NAMES = ("listener", "watcher", "guardian", "companion", "thinker", "speaker", "recorder", "keyboard", "operator", "house", "tap", "test")
 PASSWORD = secrets.token_urlsafe(12)  # one for all: the hashing of one password for each account would cost most of a test's time
