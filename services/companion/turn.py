@@ -112,7 +112,9 @@ def step(state: Turn, event: Input, now_ns: int, limits: Limits) -> Outcome:
 
 def deadline_ns(state: Turn) -> int | None:
     """When the next Tick is due; None while there is nothing to wait for."""
-    timers = [t for t in (state.slow_at_ns, state.limit_at_ns, state.speech_by_ns, state.hold_by_ns) if t is not None]
+    if state.phase is Phase.HOLDING:  # the other timers wait until it is clear whether the person goes on
+        return state.hold_by_ns
+    timers = [t for t in (state.slow_at_ns, state.limit_at_ns, state.speech_by_ns) if t is not None]
     return min(timers, default=None)
 
 
@@ -289,11 +291,13 @@ def _words_again(state: Turn, event: Input, now_ns: int, limits: Limits) -> Outc
 def _tick(state: Turn, event: Input, now_ns: int, limits: Limits) -> Outcome:
     """The timers, the most urgent one first."""
     actions: list[Action] = []
-    if _due(state.hold_by_ns, now_ns):
+    if state.phase is Phase.HOLDING:
+        if not _due(state.hold_by_ns, now_ns):
+            return state, actions
         return _flush(replace(state, phase=Phase.THINKING, next_turn="", hold_by_ns=None), actions, now_ns)
-    if _due(state.limit_at_ns, now_ns) and state.phase is not Phase.HOLDING:
+    if _due(state.limit_at_ns, now_ns):
         return _flush(replace(state, reply_over=True, over_line="failed"), _cancel(state), now_ns)
-    if _due(state.slow_at_ns, now_ns) and state.phase is not Phase.HOLDING:
+    if _due(state.slow_at_ns, now_ns):
         state = replace(state, slow_at_ns=None)
         return _propose(state, actions, None, False, now_ns, "slow"), actions
     if _due(state.speech_by_ns, now_ns):  # no report of the speaker: whatever was open is over

@@ -78,6 +78,12 @@ class Gate:
         waiting, turn.waiting = turn.waiting, []
         return [Verdict(clause, "refuse", rule) for clause in waiting]
 
+    def take_back(self, turn_id: str) -> None:
+        """What was released of this turn was stopped before it sounded: it may be said once more."""
+        turn = self._turn(turn_id)
+        turn.spoken.clear()
+        turn.waiting, turn.released, turn.replaced = [], False, False
+
     def _turn(self, turn_id: str) -> _Turn:
         turn = self._turns.setdefault(turn_id, _Turn())
         self._turns.move_to_end(turn_id)

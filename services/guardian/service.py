@@ -104,6 +104,7 @@ class Guardian:
         if event.text and self._released_turn and event.turn != self._released_turn:
             old, self._released_turn = self._released_turn, ""
             await self._bus.say(SpeechStop(session=event.session, turn=old, why="voice"))
+            self.gate.take_back(old)
 
     async def final(self, event: TranscriptFinal) -> None:
         if event.id in self._judged:
