@@ -17,7 +17,7 @@ from models.workshop.format import BESIDE, END, LIKE, MARKERS, USER
 from models.workshop.samples import Maker, Sample
 from models.workshop.tokenizer import id_of
 
-LAST, BEFORE, HEARD, EXEMPLAR = 1.0, 0.2, 0.1, 0.05
+LAST, BEFORE, HEARD, EXEMPLAR = 1.0, 0.5, 0.1, 0.05
 CHUNK = 1024  # samples that are sorted by length together
 
 

@@ -67,6 +67,9 @@ class Maker:
         values = [v.split()[-1] for s in ("thing", "food", "drink", "plant", "pet", "place") for v in corpus.pools.get(s, ())]
         self._nouns = sorted(nouns_of(lines) | {v for v in values if v.isascii() and v.islower()}) or ["clock"]
 
+        self._lexicon = sorted({w for line in lines for w in words(SLOT.sub("", line))}) or ["clock"]
+        self.drills = 0.0
+
     def epoch(self, rng: random.Random) -> Iterator[Sample]:
         """Every target once, in a new order."""
         order = list(range(len(self.targets)))
@@ -75,6 +78,8 @@ class Maker:
             yield self.sample(*self.targets[number], rng)
 
     def sample(self, dialogue: Dialogue, turn: int, rng: random.Random) -> Sample:
+        if not self.plain and rng.random() < self.drills:
+            return self._drill(rng)
         fill = Filling(self.corpus.pools, rng)
         if not self.plain and rng.random() < 0.4:
             dialogue = swap(dialogue, turn, self._nouns, rng)
@@ -103,14 +108,31 @@ class Maker:
             prompt, reply, who, tuple(history), tuple(memories), face, feeling, target.intent, tuple(exemplars), user, dialogue.place
         )
 
+    def _drill(self, rng: random.Random) -> Sample:
+        """Words thrown together, to be said back: nothing here can be known by heart, so that copying itself is learned.
+
+        Without it the network learned the answers by heart for an hour and never found out that it may look back.
+        """
+
+        def thrown() -> str:
+            return " ".join(rng.choice(self._lexicon) for _ in range(rng.randint(3, 9)))
+
+        user, sentence = thrown(), _sentence(thrown())
+        from_user = rng.random() < 0.5
+        reply, exemplars = (_sentence(user), []) if from_user else (sentence, [sentence])
+        intent = "acknowledging" if from_user else "neutral"
+        prompt = starter_prompt("", [], [], "", "", intent, exemplars, user)
+        return Sample(prompt, reply, "", (), (), "", "", intent, tuple(exemplars), user, "drill")
+
     def _history(self, history: list[tuple[str, str]], fill: Filling, rng: random.Random) -> list[tuple[str, str]]:
         """Mostly what was said; sometimes less of it, and a new subject sometimes comes after an old one."""
         if history:
-            return history[-rng.randint(1, 2) :] if rng.random() < 0.15 else history
-        if rng.random() < 0.3:
+            kept = rng.choices((HISTORY, 2, 1), (0.4, 0.25, 0.35))[0]  # short ones teach as much and cost less
+            return history[-kept:]
+        if rng.random() < 0.25:
             other = rng.choice(self.corpus.dialogues)
             start = rng.randrange(len(other.exchanges))
-            part = other.exchanges[start : start + rng.randint(1, 3)]
+            part = other.exchanges[start : start + rng.randint(1, 2)]
             return [(fill.heard(e.user), fill.said(e.reply)) for e in part if "{name" not in e.reply]
         return history
 
@@ -127,9 +149,9 @@ class Maker:
         def elsewhere(known: Sequence[Known]) -> list[Exchange]:
             return [k.exchange for k in known if k.exchange.reply != target.reply and k.place != dialogue.place]
 
-        count = 2 if self.plain else rng.choices((0, 1, 2), (0.3, 0.3, 0.4))[0]
+        count = 2 if self.plain else rng.choices((0, 1, 2), (0.25, 0.4, 0.35))[0]
         found: list[str] = []
-        if count and not self.plain and rng.random() < 0.3 and (other := twin(target, self._nouns, rng)):
+        if count and not self.plain and rng.random() < 0.5 and (other := twin(target, self._nouns, rng)):
             found.append(Filling(self.corpus.pools, rng).said(_named(other, who)))
         for rank in range(count):
             kind = "near" if self.plain else rng.choices(("near", "topic", "any"), (0.65, 0.2, 0.15))[0]
@@ -152,6 +174,10 @@ def bank_of(corpus: Corpus) -> list[Known]:
     """Where exemplars are drawn from: the authored bank, and the exchanges of the dialogues themselves."""
     authored = [Known("exemplar", "exemplars.tsv", e) for e in corpus.exemplars]
     return authored + [Known(d.topic, d.place, e) for d in corpus.dialogues for e in d.exchanges]
+
+
+def _sentence(line: str) -> str:
+    return f"{line[0].upper()}{line[1:]}."
 
 
 def _bare(text: str) -> str:

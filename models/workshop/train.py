@@ -10,6 +10,7 @@ times a step and wait for the one that other work has pushed aside: measured bes
 """
 
 import math
+import os
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -37,7 +38,7 @@ class Plan:
     work: Path
     minutes: float = 75.0
     workers: int = 2
-    batch_tokens: int = 2500  # of each worker
+    batch_tokens: int = 1600  # of each worker
     limit: int = 384
     muon: bool = True
     rate: float = 0.02
@@ -73,14 +74,16 @@ def _worker(rank: int, shape: Shape, plan: Plan, meeting: str) -> None:
     tokenizer = bpe.load(plan.work / "tokenizer.json")
     torch.manual_seed(plan.seed)
     model = Starter(shape)
-    optimizers = _optimizers(model, plan)
-    now = _resume(plan, model, optimizers)
+    optimizers = _optimizers(model, plan, rank)
+    now = _resume(plan, model, optimizers, rank)
     torch.manual_seed(plan.seed + now.step * plan.workers + rank)
     maker, held, stamp = _material(plan, tokenizer, rank)
     budget = plan.minutes * 60
     saved = reported = now.spent_s
     mean, fresh, begun = 0.0, 0, time.monotonic()
-    while now.spent_s < budget:
+    parent = os.getppid()
+    while now.spent_s < budget and os.getppid() == parent:  # a worker does not outlive the command that started it
+        maker.drills = drills(now.spent_s / budget)
         found = chunk(maker, tokenizer, plan.seed, now.chunk, plan.batch_tokens, plan.limit)
         for first in range(0, len(found) - plan.workers + 1, plan.workers):
             loss, took = _step(model, optimizers, found[first + rank], now.spent_s / budget, begun, plan.workers)
@@ -97,8 +100,9 @@ def _worker(rank: int, shape: Shape, plan: Plan, meeting: str) -> None:
         now.chunk += 1
         if now.spent_s - saved >= plan.save_minutes * 60 or now.spent_s >= budget:
             saved = now.spent_s
+            torch.save([o.state_dict() for o in optimizers], plan.work / f"optimizers-{rank}-of-{plan.workers}.pt")
             if rank == 0:
-                _save(plan, shape, model, optimizers, now)
+                _save(plan, model, now)
                 _say(f"step {now.step}  saved  held-out loss {evaluate(model, held):.3f}")
             if _stamp(plan.corpus, plan.workers) != stamp:
                 maker, held, stamp = _material(plan, tokenizer, rank)
@@ -108,20 +112,22 @@ def _say(line: str) -> None:
     print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
 
 
-def _resume(plan: Plan, model: Starter, optimizers: list[torch.optim.Optimizer]) -> _Progress:
+def _resume(plan: Plan, model: Starter, optimizers: list[torch.optim.Optimizer], rank: int) -> _Progress:
+    """Take up weights, optimizers (each worker its own) and progress; with another number of workers the momentum starts anew."""
     checkpoint = plan.work / "checkpoint.pt"
     if not checkpoint.exists():
         return _Progress()
     state = torch.load(checkpoint, weights_only=True)
     model.load_state_dict(state["model"])
-    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-        optimizer.load_state_dict(saved)
+    mine = plan.work / f"optimizers-{rank}-of-{plan.workers}.pt"
+    if mine.exists():
+        for optimizer, saved in zip(optimizers, torch.load(mine, weights_only=True), strict=True):
+            optimizer.load_state_dict(saved)
     return _Progress(**state["progress"])
 
 
-def _save(plan: Plan, shape: Shape, model: Starter, optimizers: list[torch.optim.Optimizer], now: _Progress) -> None:
-    state = {"model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers]}
-    state |= {"shape": shape.as_dict(), "progress": asdict(now)}
+def _save(plan: Plan, model: Starter, now: _Progress) -> None:
+    state = {"model": model.state_dict(), "shape": model.shape.as_dict(), "progress": asdict(now)}
     fresh = plan.work / "checkpoint.new"
     torch.save(state, fresh)
     fresh.replace(plan.work / "checkpoint.pt")
@@ -149,9 +155,12 @@ def _stamp(folder: Path, workers: int) -> float:
     return float(newest)
 
 
-def _optimizers(model: Starter, plan: Plan) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the blocks (it learned faster per minute here), AdamW for the tokens and the norms."""
-    matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and n.startswith("blk")]
+def _optimizers(model: Starter, plan: Plan, rank: int) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the blocks (it learned faster per minute here), AdamW for the tokens and the norms.
+
+    Muon's step is dear, so each worker does its share of the matrices; `_share_out` brings them together.
+    """
+    matrices = _matrices(model)
     norms = [p for p in model.parameters() if p.dim() == 1]
     embedding = [model.token_embd.weight]
     if not plan.muon:
@@ -162,7 +171,21 @@ def _optimizers(model: Starter, plan: Plan) -> list[torch.optim.Optimizer]:
     )  # fmt: skip
     if not plan.muon:
         return [adam]
-    return [adam, torch.optim.Muon(matrices, lr=plan.rate, weight_decay=plan.decay, momentum=0.95)]
+    return [adam, torch.optim.Muon(matrices[rank :: plan.workers], lr=plan.rate, weight_decay=plan.decay, momentum=0.95)]
+
+
+def _matrices(model: Starter) -> list[torch.nn.Parameter]:
+    return [p for n, p in model.named_parameters() if p.dim() == 2 and n.startswith("blk")]
+
+
+def _share_out(model: Starter, workers: int) -> None:
+    """Send every matrix from the worker that changed it to the others."""
+    for owner in range(workers):
+        mine = _matrices(model)[owner::workers]
+        flat = torch.cat([p.detach().flatten() for p in mine])
+        distributed.broadcast(flat, owner)
+        for p, part in zip(mine, flat.split([p.numel() for p in mine]), strict=True):
+            p.data.copy_(part.view_as(p))
 
 
 def schedule(done: float) -> float:
@@ -170,6 +193,11 @@ def schedule(done: float) -> float:
     if done < 0.02:
         return 0.05 + 0.95 * done / 0.02
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, (done - 0.02) / 0.98)))
+
+
+def drills(done: float) -> float:
+    """The share of copying drills: many at first, none in the last fifth."""
+    return 0.35 * max(0.0, 1 - (done / 0.8) ** 2)
 
 
 def _step(
@@ -195,7 +223,9 @@ def _step(
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     for optimizer in optimizers:
         optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+    model.zero_grad(set_to_none=True)
+    if workers > 1:
+        _share_out(model, workers)
     return last, took
 
 
