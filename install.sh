@@ -41,9 +41,11 @@ step() { # sentence, command …
 	local sentence=$1 began=$SECONDS code=0 pid
 	shift
 	printf '\n== %s\n' "$*" >>"$LOG"
+	set -m # a process group of its own, so that Ctrl-C ends the compilers too
 	"$@" >>"$LOG" 2>&1 </dev/null &
 	pid=$!
-	trap 'kill "$pid" 2>/dev/null; exit 130' INT TERM
+	set +m
+	trap 'kill -- "-$pid" 2>/dev/null; exit 130' INT TERM
 	while kill -0 "$pid" 2>/dev/null; do
 		alive "$sentence" $((SECONDS - began))
 		sleep 0.3
@@ -151,14 +153,15 @@ cached_llama() { find "$CACHE/wheels/$(instruction_set)" -name "llama_cpp_python
 # The block of one package in the lock file, with its hashes; or everything but that block.
 locked() { awk -v name="$1" -v keep="$2" '/^[a-zA-Z]/ {inside = index($0, name "==") == 1} {if (inside == keep) print}' "$LOCK"; }
 
-# A default build would use this machine's own instructions and crash on another; AVX2 is what a small Intel PC has.
+# A default build would use this machine's own instructions and crash on another; AVX2 is what a small Intel PC has. The parts
+# for pictures and for command-line tools are left out: Beside does not use them, and they are half of the work.
 build_llama() {
-	local folder args="-DGGML_NATIVE=OFF -DGGML_AVX512=OFF"
+	local folder args="-DGGML_NATIVE=OFF -DGGML_AVX512=OFF -DLLAVA_BUILD=OFF"
 	folder=$CACHE/wheels/$(instruction_set)
 	[ "$(instruction_set)" = plain ] || args+=" -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON"
 	mkdir -p "$folder"
 	locked llama-cpp-python 1 >var/llama.lock
-	CMAKE_ARGS=$args CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) step "Building the language model's engine, which takes several minutes" \
+	CMAKE_ARGS=$args SKBUILD_BUILD_TARGETS="llama;ggml" CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) step "Building the language model's engine, which takes several minutes" \
 		.venv/bin/pip wheel --verbose --no-deps --require-hashes --no-binary llama-cpp-python -w "$folder" -r var/llama.lock
 }
 
