@@ -28,7 +28,8 @@ Answer = Literal["yes", "no", "again", "unclear"]
 
 _NO = re.compile(
     r"(?:(?:oh|well|good|god|heavens|gracious|dear|lord|goodness|my|honestly|really|thanks|thank you|but) )*"
-    r"(?:no|nope|nah|never|not at all|of course not|certainly not|absolutely not|i am not|i do not|i would not|i would never)\b"
+    r"(?:no|nope|nah|never(?! mind)|not at all|of course not|certainly not|absolutely not|i am not(?! sure| certain)"
+    r"|i do not(?= want|$)|i would not|i would never)\b"
     r"(?P<rest>.*)"
 )
 _DOUBT = re.compile(
