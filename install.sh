@@ -87,7 +87,7 @@ missing_packages() {
 	local wanted=(mosquitto flite espeak-ng sox python3-venv libgl1 libgomp1) package
 	wanted+=("$(either libportaudio2 libportaudio2t64)" "$(either libglib2.0-0 libglib2.0-0t64)")
 	[ -n "$(cached_llama)" ] || wanted+=(g++ cmake ninja-build)
-	[ "$MODE" != test ] || wanted+=(shellcheck iproute2)
+	[ "$MODE" != test ] || wanted+=(shellcheck iproute2 minisign binutils)
 	for package in "${wanted[@]}"; do
 		installed "$package" || echo "$package"
 	done

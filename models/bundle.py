@@ -81,8 +81,10 @@ def _size(path: Path) -> int:
 
 
 def _copy_project(target: Path) -> None:
-    """What git tracks; where there is no git (a copy that came from a stick itself), everything but what was made here."""
-    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, check=False)
+    """What git tracks or would track; where there is no git (a copy that came from a stick itself), everything but what was made here."""
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"], capture_output=True, check=False
+    )
     if listed.returncode == 0 and listed.stdout:
         paths = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
     else:
