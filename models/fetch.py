@@ -91,7 +91,9 @@ class _Carrier:
         fresh = self._wanted.folder / f".{file.file}.part"
         try:
             if file.project:
-                raise InputError("model-not-shipped", f"{file.project} is missing in this copy of Beside.", "Build it: make starter")
+                raise InputError(
+                    "model-not-shipped", f"{file.project} is missing or not whole in this copy of Beside.", "Build it: make starter"
+                )
             if not (file.sha256 or file.md5):
                 raise InputError("model-unproven", f"No checksum of {file.file} is known, so it is not fetched.", "Name it: --sha256 HEX")
             if not self._take_unpacked(model, file):

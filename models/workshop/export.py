@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from models.shelf import digest
 from models.workshop import tokenizer as bpe
 from models.workshop.format import starter_prompt
 from models.workshop.model import Shape, Starter
@@ -48,6 +49,8 @@ def export(work: Path, target: Path, threads: int, say: Callable[[str], None]) -
     if worst > 0.05 or agree < 0.95:
         raise ExportError("llama.cpp does not answer as the checkpoint does; the file stays beside it as .new")
     fresh.replace(target)
+    sums = target.with_name(f"{target.name}.sha256")  # `beside models verify` compares with it
+    sums.write_text(f"{digest(target)}  {target.name}\n", encoding="ascii")
     say(f"written: {target}")
 
 
