@@ -1,14 +1,14 @@
 """Is the turn over? Decided from the silence, the sound of the phrase (Smart Turn) and the last words, together.
 
 Two witnesses: the model hears melody, the words know grammar. Both say "finished": a short silence is enough. Both say "not
-finished": twice the usual ceiling, because cutting a person off is worse than being slow. A doubtful melody after whole
-words: half way. Else the ceiling. Pure.
+finished", or the words end in "because": twice the usual ceiling, because cutting a person off is worse than being slow. A
+doubtful melody after whole words: half way. Else the ceiling. Pure.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-from services.listener.last_words import words_are_open
+from services.listener.last_words import openness
 
 DecidedBy = Literal["model-and-words", "silence", "ceiling", "too-long"]
 
@@ -41,8 +41,9 @@ class Pause:
 def needed_quiet_ms(pause: Pause, limits: Limits) -> tuple[int, DecidedBy]:
     """How much silence ends this turn, and what the decision would be called."""
     half_way_ms = (limits.quick_ms + limits.ceiling_ms) // 2
-    if words_are_open(pause.words):
-        if pause.finished is None or pause.finished >= FINISHED_SHARE:
+    words = openness(pause.words)
+    if words != "closed":
+        if words == "open" and (pause.finished is None or pause.finished >= FINISHED_SHARE):
             return limits.ceiling_ms, "ceiling"
         return max(limits.ceiling_ms, min(LONGEST_PATIENCE_MS, 2 * limits.ceiling_ms)), "ceiling"
     if pause.finished is None:

@@ -3,6 +3,8 @@
 The recogniser's last word may be wrong, so this is one witness of two; the other is the melody (Smart Turn).
 """
 
+from typing import Literal
+
 
 def _listed(text: str) -> frozenset[str]:
     return frozenset(phrase.strip() for line in text.strip().splitlines() for phrase in line.split(","))
@@ -15,6 +17,11 @@ OPEN_WORDS = _listed("""
     my, nor, of, on, onto, or, our, really, said, she, should, since, so, than, that, that's, the, their, then, there's, they
     to, uh, um, unless, until, very, was, we, we're, well, were, what, when, where, whether, which, while, who, whose, will
     with, would, your
+""")
+# Of these, the ones that no sentence ends in, whatever the melody says.
+SURELY_OPEN_WORDS = _listed("""
+    a, an, and, as, because, but, by, for, from, i, i'd, i'll, i'm, i've, if, into, my, of, or, our, than, the, their
+    to, until, very, we're, whether, with, your
 """)
 OPEN_ENDINGS = _listed("""
     you know, i mean, i want, i need, i think, i feel, i guess, sort of, kind of, as well as, going to, used to, want to
@@ -34,12 +41,14 @@ CLOSED_ENDINGS = _listed("""
 CLOSED_ALONE = _listed("what, why, when, where, who, well, so, can i, could you, would you")
 
 
-def words_are_open(words: str) -> bool:
-    """Whether the phrase cannot end here. `words`: lower case, no punctuation; no words at all count as open."""
+def openness(words: str) -> Literal["closed", "open", "surely-open"]:
+    """Whether the phrase can end here. `words`: lower case, no punctuation; no words at all count as open."""
     if words in CLOSED_ALONE:
-        return False
+        return "closed"
     tail = words.split()[-4:]
     endings = [" ".join(tail[-length:]) for length in range(len(tail), 1, -1)]
     if any(ending in CLOSED_ENDINGS for ending in endings):
-        return False
-    return not tail or tail[-1] in OPEN_WORDS or any(ending in OPEN_ENDINGS for ending in endings)
+        return "closed"
+    if tail and tail[-1] in SURELY_OPEN_WORDS:
+        return "surely-open"
+    return "open" if not tail or tail[-1] in OPEN_WORDS or any(ending in OPEN_ENDINGS for ending in endings) else "closed"
