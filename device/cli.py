@@ -4,16 +4,18 @@ The words that a caregiver needs stand first in the help; those for technicians 
 """
 
 import asyncio
+import difflib
 import os
 import signal
 import sys
 from collections.abc import Coroutine
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from device import config as config_module
 from device.config import Config
-from device.errors import BesideError
+from device.errors import BesideError, InputError
 
 # word → (module run as a process, arguments put before the user's, one line of help)
 ROOMS: dict[str, tuple[str, tuple[str, ...], str]] = {
@@ -51,9 +53,7 @@ def main(argv: list[str] | None = None) -> int:
             print(HELP.format(rooms="\n".join(f"  {name:<18} {line}" for name, (_, _, line) in ROOMS.items())), end="")
             return 0
         if word == "--version":
-            from importlib.metadata import version
-
-            print(f"beside {version('beside')}")
+            print(f"beside {_version()}")
             return 0
         if word in ROOMS:
             module, before, _ = ROOMS[word]
@@ -62,7 +62,9 @@ def main(argv: list[str] | None = None) -> int:
             return asyncio.run(_up(_no_more(word, args, set())))
         if word == "try":
             return asyncio.run(_try(_no_more(word, args, {"--typed"})))
-        print(f"beside: there is no word '{word}'. Known words: up, try, {', '.join(ROOMS)}.", file=sys.stderr)
+        near = difflib.get_close_matches(word, ["up", "try", *ROOMS], 1)
+        hint = f" Did you mean: beside {near[0]}?" if near else f" Known words: up, try, {', '.join(ROOMS)}."
+        print(f"beside: there is no word '{word}'.{hint}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
     except BesideError as trouble:
@@ -72,15 +74,24 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _take_config(args: list[str]) -> list[str]:
-    """`--config FILE` may stand anywhere; it reaches every process through the environment."""
+    """`--config FILE` may stand anywhere before a `--`; it reaches every process through the environment."""
     for i, arg in enumerate(args):
-        if arg == "--config" and i + 1 < len(args):
-            os.environ["BESIDE_CONFIG"] = str(Path(args[i + 1]).absolute())
-            return args[:i] + args[i + 2 :]
-        if arg.startswith("--config="):
-            os.environ["BESIDE_CONFIG"] = str(Path(arg.removeprefix("--config=")).absolute())
-            return args[:i] + args[i + 1 :]
+        if arg == "--":
+            break
+        if arg == "--config" or arg.startswith("--config="):
+            named = args[i + 1 : i + 2] if arg == "--config" else [arg.removeprefix("--config=")]
+            if not named or not named[0]:
+                raise InputError("config-unnamed", "--config needs the name of a file.", "For example: beside up --config my.yaml")
+            os.environ["BESIDE_CONFIG"] = str(Path(named[0]).absolute())
+            return args[:i] + args[i + 1 + (arg == "--config") :]
     return args
+
+
+def _version() -> str:
+    try:
+        return metadata.version("beside")
+    except metadata.PackageNotFoundError:
+        return "(not installed; run ./install.sh)"
 
 
 def _no_more(word: str, args: list[str], known: set[str]) -> set[str]:
@@ -106,6 +117,7 @@ _LONG = {
 
 def _run_room(module: str, args: list[str]) -> int:
     """Become the room's program: same terminal, same exit code, and Ctrl-C goes straight to it."""
+    sys.stdout.flush()  # what is still in our buffer would be lost
     os.execv(sys.executable, [sys.executable, "-m", module, *args])  # noqa: S606  # replaces this process, no shell
 
 
@@ -128,27 +140,35 @@ async def _try(options: set[str]) -> int:
 
         config, path = load_config()
         return await _until_interrupted(typed(config, path))
-    if _has_sound():
+    config, path = load_config()
+    if _has_sound(config):
         from device.trying import try_out
 
-        return await _until_interrupted(try_out(*load_config()))
+        return await _until_interrupted(try_out(config, path))
     print("No microphone or loudspeaker found here, so this is a rehearsal: a synthesised voice speaks to Beside, in real time.")
     return _run_room("device.rehearsal", ["--example"])
 
 
-def _has_sound() -> bool:
+def _has_sound(config: Config) -> bool:
+    """Whether what the configuration names for hearing and speaking can be there: a card needs the sound library to know one."""
+    wanted = {"max_input_channels": config.listener.microphone, "max_output_channels": config.speaker.loudspeaker}
+    cards = [channels for channels, source in wanted.items() if source.partition(":")[0] == "card"]
+    if not cards:
+        return True
     try:
         import sounddevice
-
-        kinds = [(int(d["max_input_channels"]), int(d["max_output_channels"])) for d in sounddevice.query_devices()]
-    except (OSError, sounddevice.PortAudioError):
+    except (OSError, ImportError):
         return False
-    return any(i for i, _ in kinds) and any(o for _, o in kinds)
+    try:
+        devices = list(sounddevice.query_devices())
+    except sounddevice.PortAudioError:
+        return False
+    return all(any(int(device[channels]) > 0 for device in devices) for channels in cards)
 
 
 async def _until_interrupted(work: Coroutine[Any, Any, int]) -> int:
     task = asyncio.ensure_future(work)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # HUP: the terminal was closed
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
         return await task

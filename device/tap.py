@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
 from typing import Never
@@ -29,11 +30,21 @@ tap.__annotations__["bus"] = Bus[union_of(all_events()), Never]  # type: ignore[
 def line(event: Event, colour: bool) -> str:
     """One readable line: time, topic, the event's own fields."""
     name = f"state {event.service}" if isinstance(event, StateChanged) else event.topic
-    own = {key: value for key, value in event.model_dump(mode="json").items() if key not in HEADER and value not in ("", None, [], False)}
-    facts = "  ".join(f"{key}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}" for key, value in own.items())
+    own = {key: value for key, value in event.model_dump(mode="json").items() if key not in HEADER and not _says_nothing(value)}
+    facts = "  ".join(f"{key}={_plain(value)}" for key, value in own.items())
     shade = COLOURS.get(name.split(".")[0].split(" ")[0], 37)
     label = f"\033[{shade}m{name:<19}\033[0m" if colour else f"{name:<19}"
     return f"{event.at_ns / 1e9:12.3f}  {label} {facts}"
+
+
+def _says_nothing(value: object) -> bool:
+    return value is None or value is False or value == "" or value == []
+
+
+def _plain(value: object) -> str:
+    """A value on one line; control characters in a text could rewrite the terminal."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 async def _follow(as_json: bool) -> None:
@@ -52,6 +63,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         asyncio.run(_follow(options.json))
     except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:  # `beside tap | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more at its end
         return 0
     except BesideError as trouble:
         print(trouble.sentence, trouble.remedy, file=sys.stderr)

@@ -5,9 +5,12 @@ module imports every `service.py` (never an engine) and is run as a process: `py
 """
 
 import argparse
+import ast
 import importlib
 import inspect
+import io
 import sys
+import tokenize
 from dataclasses import dataclass
 
 from device.bus import hears_and_says, topic_of
@@ -91,21 +94,32 @@ def events_page(found: tuple[Room, ...]) -> str:
         "```",
         "",
     ]
-    header = set(Event.model_fields)
     for kind in all_events():
         says = [r.name for r in found if kind in r.says] or ["every service"]
         hears = [r.name for r in found if kind in r.hears and r.name != TAP]
         promise = "must arrive" if kind.must_arrive else "may be lost"
         lines += [f"## {kind.topic}", "", (inspect.getdoc(kind) or "").replace("\n", " "), ""]
         lines += [f"{', '.join(says)} → {', '.join(hears) or 'tap only'}; {promise}{', retained' if kind.retained else ''}.", ""]
-        fields = [(name, field) for name, field in kind.model_fields.items() if name not in header]
-        lines += [f"- `{name}`: {_plain(field.annotation)}" for name, field in fields] + [""] * bool(fields)
+        rows = [f"- `{name}: {annotation}`{f' — {comment}' if comment else ''}" for name, annotation, comment in fields_of(kind)]
+        lines += rows + [""] * bool(rows)
+    lines += ["## In every event", "", *(f"- `{n}: {a}`{f' — {c}' if c else ''}" for n, a, c in fields_of(Event))]
     return "\n".join(lines)
 
 
-def _plain(annotation: object) -> str:
-    text = annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
-    return text.replace("typing.", "").replace("device.events.", "")
+def fields_of(kind: type[Event]) -> list[tuple[str, str, str]]:
+    """The event's own fields as they are written: name, type, and the comment with the unit."""
+    source = inspect.getsource(kind)
+    comments = {
+        token.start[0]: token.string.lstrip("# ")
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    }
+    body = next(node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)).body
+    return [
+        (node.target.id, ast.unparse(node.annotation), comments.get(node.end_lineno or 0, ""))
+        for node in body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id in kind.model_fields
+    ]
 
 
 def main() -> None:

@@ -3,15 +3,18 @@
 import asyncio
 from typing import Never
 
+from device import broker, clock
 from device.bus import Bus
 from device.config import Config
 from device.doctor.finding import Finding, Severity
 from device.errors import BesideError
 from device.events import StateChanged
+from device.house import TYPED, VOICE
 from device.lifecycle import Life
 
 CODE, TITLE = "services", "Services"
 WAIT_S = 1.0  # retained states arrive at once
+VITAL = {"listener", "speaker", "guardian"}
 
 
 async def states(bus: Bus[StateChanged, Never]) -> dict[str, StateChanged]:
@@ -33,17 +36,27 @@ async def _ask(config: Config) -> dict[str, StateChanged]:
 
 
 def look(config: Config) -> Finding:
-    if not config.bus_socket.exists():
+    if not broker.answers(config.bus_socket):
         return Finding(CODE, TITLE, "note", "Beside is not running here.", "Start it with: beside up")
     try:
-        found = asyncio.run(_ask(config))
+        return judge(asyncio.run(_ask(config)), clock.boot_id())
     except BesideError as trouble:
         return Finding(CODE, TITLE, "broken", trouble.sentence, trouble.remedy)
-    if not found:
-        return Finding(CODE, TITLE, "broken", "The bus answers, but no service does.", "Stop Beside and start it again: beside up")
-    unwell = [state for state in found.values() if state.state != "ready"]
+
+
+def judge(told: dict[str, StateChanged], boot: str) -> Finding:
+    """What the states say together. A state of another boot is what the broker's store remembers, not how a service is."""
+    found = {name: state for name, state in told.items() if state.boot == boot}
+    typed = "keyboard" in found and found["keyboard"].state != "gone"
+    unwell = {name: _trouble(name, found.get(name)) for name in (TYPED if typed else VOICE) if _trouble(name, found.get(name))}
     if unwell:
-        worst: Severity = "broken" if any(s.service in ("listener", "speaker", "guardian") for s in unwell) else "warning"
-        sentence = " ".join(f"The {s.service} is {s.state}. {s.sentence}".strip() for s in unwell)
-        return Finding(CODE, TITLE, worst, sentence, " ".join(dict.fromkeys(s.remedy for s in unwell if s.remedy)))
-    return Finding(CODE, TITLE, "well", f"All {len(found)} services are ready.")
+        worst: Severity = "broken" if VITAL & unwell.keys() else "warning"
+        remedies = dict.fromkeys(found[name].remedy for name in unwell if name in found and found[name].remedy)
+        return Finding(CODE, TITLE, worst, " ".join(unwell.values()), " ".join(remedies) or "Stop Beside and start it again: beside up")
+    return Finding(CODE, TITLE, "well", "All services are ready.")
+
+
+def _trouble(name: str, state: StateChanged | None) -> str:
+    if state is None:
+        return f"The {name} has not said a word."
+    return "" if state.state == "ready" else f"The {name} is {state.state}. {state.sentence}".strip()

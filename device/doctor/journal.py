@@ -1,5 +1,6 @@
 """Can the journal be read, and is it whole?"""
 
+import contextlib
 import sqlite3
 
 from device.config import Config
@@ -12,11 +13,10 @@ def look(config: Config) -> Finding:
     path = config.paths.data / "journal.sqlite"
     if not path.exists():
         return Finding(CODE, TITLE, "note", "There is no journal yet; it begins with the first conversation.")
-    quarantined = sorted(config.paths.data.glob("journal*.corrupt*")) + sorted(config.paths.data.glob("*quarantine*"))
+    quarantined = sorted(config.paths.data.glob("journal-damaged-*.sqlite"))
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=2) as reading:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)) as reading:
             verdict = str(reading.execute("PRAGMA quick_check").fetchone()[0])
-        reading.close()
     except sqlite3.Error:
         return Finding(
             CODE,

@@ -26,7 +26,7 @@ def transcribe(recogniser: Recogniser, pcm: Pcm) -> Reading:
 def main(argv: list[str], open_recogniser: Callable[[Config], Recogniser]) -> int:
     """Exit code 0 when every file was read; a file that cannot be used is named and the others still done."""
     parser = argparse.ArgumentParser(
-        prog="python -m services.listener transcribe", description="Print what Beside understands in recordings."
+        prog="beside transcribe", description="Print what Beside understands in recordings."
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a WAV file")
     parser.add_argument("--config", type=Path, help="configuration file")
