@@ -16,6 +16,8 @@ from models.manifest import Manifest
 from models.recommend import Advice
 from models.shelf import Finding
 
+PIPE_COLUMNS = 200  # into a file or a pager a row stays one line
+
 
 def trouble(error: BesideError, as_json: bool) -> None:
     if as_json:
@@ -49,16 +51,16 @@ def many(models: list[Model], folder: Path, as_json: bool) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("", "name", "kind", "lang", "loads", "memory", "licence", "good for"):
-        table.add_column(title, no_wrap=title != "good for", overflow="fold")
+        table.add_column(title, no_wrap=title != "good for", overflow="fold", justify="right" if title in ("loads", "memory") else "left")
     for m in models:
-        mark = "here" if is_here(m, folder) else ""
         licence = m.licence.split(",")[0] + (" (!)" if m.cautions else "")
         table.add_row(
-            mark, m.name, m.kind, ",".join(m.languages), size(m.download_bytes), f"{m.memory_mb / 1000:.1f} GB", licence, m.good_for
-        )
-    console = Console()
-    console.print(table, highlight=False)
-    console.print("(!) has cautions: beside models list NAME", highlight=False)
+            "here" if is_here(m, folder) else "", m.name, m.kind, ",".join(m.languages), size(m.download_bytes),
+            f"{m.memory_mb / 1000:.1f} GB", licence, m.good_for,
+        )  # fmt: skip
+    console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, highlight=False)
+    console.print(table)
+    console.print("(!) has cautions: beside models list NAME")
 
 
 def one(model: Model, catalogue: Catalogue, folder: Path, as_json: bool) -> None:
