@@ -107,10 +107,9 @@ class Rehearsal:
                     self._begin_ns = await air.begin()
                     for clip in self._clips:
                         await self._exchange(air, clip)
+                finally:  # after Ctrl-C too, what was said is sealed and written
                     keeper.cancel()
                     await self._close()
-                finally:
-                    keeper.cancel()
                     listener.cancel()
                     self._write()
 
