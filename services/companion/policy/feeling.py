@@ -62,7 +62,8 @@ def parse_labels(text: str) -> tuple[list[Emotion], list[str]]:
     for line in text.splitlines():
         if line.strip() and not line.startswith("#"):
             label, utterance = line.split("\t")[:2]
-            EMOTIONS.index(cast("Emotion", label))
+            if label not in EMOTIONS:
+                raise ValueError(f"{label} is none of the 32 emotions")
             labels.append(cast("Emotion", label))
             examples.append(utterance.strip())
     return labels, examples
