@@ -60,7 +60,7 @@ def evaluate(
     scores: dict[str, object] = {
         "gguf": gguf.name,
         "turns": len(answered),
-        "perplexity": _perplexity(engine, samples),
+        "perplexity": _perplexity(engine, held_out(held, bank, seed, mirrored=False)),
         "tokens_per_s": round(sorted(speeds)[len(speeds) // 2]),
         "first_token_ms": round(sorted(firsts)[len(firsts) // 2], 1),
         **_asked_for(answered, train),

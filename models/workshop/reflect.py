@@ -1,70 +1,46 @@
-"""Reflection: the person's own words turned round, as training examples of taking words up.
+"""Other content in the same frame: second sentences that fit any mirror, and nouns put in the place of others.
 
-"i miss my garden" becomes "You miss your garden." and a tail that fits the wanted intent; "the trolley woke me" may become
-"The trolley." It works on the open slots, so that names come back with their capitals. Together with nouns put in the place
-of others (`swap`) these are answers that cannot be known by heart: only by listening.
+A mirror with a tail, and an answer whose nouns were swapped, cannot be known by heart: only by listening.
 """
 
 import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from models.workshop.corpus import Dialogue, Exchange
-from models.workshop.slots import SLOT, fit_articles, turn_round
+from models.workshop.slots import SLOT, fit_articles
 from models.workshop.words import COMMON, words
 
-_START = re.compile(r"^(i|my|we|our|i'm|i've|i'd|the|there|nobody|he|she|it|it's|they|that|{relative_name}|{friend_name}|{pet_name})(?= )")
-_LEAD = re.compile(r"^(well|yes|no|oh|but|and|so|because|maybe|perhaps)\s+")
-_PHRASE = re.compile(
-    r"\b(?:my|our|the|a) (?:(?:old|little|own|new|big|last) )?(?:\{[a-z_]+\d*\}|[a-z]{3,})(?= (?:is|was|has|had|and|again|in|on)\b|$)"
-)
-# What must never come back to the person as a plain echo: the guardian and written answers are there for these.
-_NEVER = re.compile(
-    r"\b(die|died|dead|death|kill|end it|hurt|burden|hate|stupid|useless|ashamed|you|your|you're|machine|robot|what|why|who)\b"
-)
-_HARD = frozenset(
-    ("afraid", "angry", "annoyed", "anxious", "devastated", "disappointed", "disgusted", "furious", "guilty", "lonely", "sad", "terrified")
-)
-TAILS: Mapping[str, Sequence[str]] = {
-    "acknowledging": (
-        "I am listening.", "Thank you for telling me.", "I hear you.", "I am here with you.", "", "I take that in.",
-        "It is good that you say it.", "That is worth saying out loud.", "I hear how it is.", "That stays with me.",
-    ),
-    "questioning": (
-        "Would you like to tell me more?", "What comes to your mind with that?", "How is that for you now?", "Since when?",
-        "What is the first thing you think of?", "How did that begin?", "What was that like for you?", "And then?",
-        "What do you wish for most just now?", "Is there more to that?",
-    ),
-    "neutral": (
-        "We can stay with that for a while.", "There is no hurry.", "Take your time.", "", "The night has room for that.",
-        "Go on when you like.",
-    ),
-    "sympathizing": (
-        "That is hard.", "That is a heavy thing to lie with.", "That is a lot for one night.", "I am sorry it is so.",
-        "Nobody would find that easy.", "That must weigh on you.",
-    ),
-    "encouraging": (
-        "Go on, I would like to hear it.", "Tell it as it comes.", "You tell it well.", "There is time for all of it.", "Please go on.",
+TAILS = Path(__file__).resolve().parent.parent / "starter/corpus/tails.tsv"
+KINDS: Mapping[str, Sequence[str]] = {
+    "hurt": ("sad", "lonely", "devastated", "disappointed", "nostalgic", "sentimental", "jealous", "ashamed", "guilty", "embarrassed"),
+    "fear": ("afraid", "anxious", "apprehensive", "terrified"),
+    "anger": ("angry", "annoyed", "furious", "disgusted"),
+    "bright": (
+        "joyful", "proud", "grateful", "hopeful", "excited", "content", "impressed", "confident", "trusting", "faithful", "caring",
+        "anticipating", "prepared",
     ),
 }  # fmt: skip
+Tails = Mapping[str, Mapping[str, Sequence[str]]]
 
 
-def reflection(exchange: Exchange, rng: random.Random) -> Exchange | None:
-    """Return the person's line with its own words as the answer, or None where that would sound wrong."""
-    said = _LEAD.sub("", exchange.user)
-    if _NEVER.search(said) or len(said.split()) < 3 or all(w in COMMON for w in words(SLOT.sub("slot", said))):
-        return None
-    phrases = _PHRASE.findall(said)
-    if phrases and rng.random() < 0.3:
-        echo = turn_round(rng.choice(phrases))
-    elif _START.match(said) and len(said.split()) <= 12:
-        echo = turn_round(said)
-    else:
-        return None
-    able = [i for i in TAILS if i != "sympathizing" or exchange.feeling in _HARD]
-    intent = rng.choice(able)
-    return Exchange(exchange.user, exchange.feeling, f"{echo[0].upper()}{echo[1:]}. {rng.choice(TAILS[intent])}".strip(), intent)
+def load_tails(path: Path = TAILS) -> Tails:
+    """Read tails.tsv: intent → kind of feeling → second sentences."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            intent, kind, sentence = line.split("\t")
+            found.setdefault(intent, {}).setdefault(kind, []).append(sentence)
+    return found
+
+
+def tail(tails: Tails, intent: str, feeling: str, rng: random.Random) -> str:
+    """A second sentence of this intent; one for this kind of feeling twice as often as one for any."""
+    kind = next((kind for kind, feelings in KINDS.items() if feeling in feelings), "any")
+    pools = [tails[intent].get(kind, []), tails[intent]["any"]]
+    return rng.choice(pools[0] if pools[0] and rng.random() < 0.67 else pools[1])
 
 
 _NOUN = re.compile(

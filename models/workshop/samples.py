@@ -8,15 +8,17 @@ none, similar ones, or some that miss the point, so that the model adapts what f
 import random
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.workshop.corpus import EMOTIONS, Corpus, Dialogue, Exchange
 from models.workshop.format import END, starter_prompt
+from models.workshop.mirror import mirror
 from models.workshop.noise import disturb
-from models.workshop.reflect import nouns_of, reflection, swap, twin
+from models.workshop.reflect import load_tails, nouns_of, swap, tail, twin
 from models.workshop.slots import SLOT, Filling
 from models.workshop.words import Index, content, stem, words
 
+MIRRORED = 0.6  # of the statements that could be turned round and were answered otherwise
 HISTORY = 6  # exchanges; the thinker keeps about as many
 
 
@@ -51,8 +53,9 @@ class Known:
 class Maker:
     """Makes samples of one corpus. `plain` leaves out everything that is drawn to make the task harder (held-out numbers)."""
 
-    def __init__(self, corpus: Corpus, bank: Sequence[Known] | None = None, *, plain: bool = False) -> None:
-        self.corpus, self.plain = corpus, plain
+    def __init__(self, corpus: Corpus, bank: Sequence[Known] | None = None, *, plain: bool = False, mirrored: bool = True) -> None:
+        self.corpus, self.plain, self.mirrored = corpus, plain, mirrored
+        self._tails = load_tails()
         alone = [Dialogue("exemplar", "", (), "", (e,), "exemplars.tsv") for e in ([] if plain else corpus.exemplars)]
         # A pattern with open slots is many exchanges in one: it comes twice in an epoch.
         open_ones = [d for d in corpus.dialogues if not plain and len(d.exchanges) == 1 and SLOT.search(d.exchanges[0].user)]
@@ -84,8 +87,6 @@ class Maker:
         if not self.plain and rng.random() < 0.4:
             dialogue = swap(dialogue, turn, self._nouns, rng)
         target = dialogue.exchanges[turn]
-        if not self.plain and rng.random() < 0.2:
-            target = reflection(target, rng) or target
         who = fill.said(dialogue.name) if dialogue.name else ""
         if not who and not self.plain and rng.random() < 0.5:
             who = fill.value("name")
@@ -102,11 +103,26 @@ class Maker:
             feeling = rng.choices((feeling, "", rng.choice(EMOTIONS)), (0.9, 0.05, 0.05))[0]
             face = face if rng.random() < 0.7 else ""
         history = history[-HISTORY:]
+        turned = mirror(user) if self.mirrored and not memories else ""
+        if turned and not self.plain:
+            turned, target, reply = self._mirrored(turned, target, reply, feeling, rng)
+            reply = _address(reply, who) if turned and who and rng.random() < 0.25 else reply
         exemplars = self._exemplars(target, dialogue, who, rng)
-        prompt = starter_prompt(who, history, memories, face, feeling, target.intent, exemplars, user)
+        prompt = starter_prompt(who, history, memories, face, feeling, target.intent, exemplars, user, mirrored=bool(turned))
         return Sample(
             prompt, reply, who, tuple(history), tuple(memories), face, feeling, target.intent, tuple(exemplars), user, dialogue.place
         )
+
+    def _mirrored(self, turned: str, target: Exchange, reply: str, feeling: str, rng: random.Random) -> tuple[str, Exchange, str]:
+        """The mirror is said whenever it is given: before the answer's own second sentence, or before one that fits almost
+        anything. Else it is not given, and the answer stands alone."""
+        first, stop, rest = reply.partition(". ")
+        if content(turned) and content(turned) <= content(first):
+            return turned, target, f"{turned} {rest}" if stop else turned
+        if rng.random() < MIRRORED:
+            intent = rng.choice(sorted(self._tails))
+            return turned, replace(target, intent=intent), f"{turned} {tail(self._tails, intent, feeling, rng)}"
+        return "", target, reply
 
     def _drill(self, rng: random.Random) -> Sample:
         """Words thrown together, to be said back: nothing here can be known by heart, so that copying itself is learned.
@@ -196,7 +212,10 @@ def _address(reply: str, who: str) -> str:
     return reply
 
 
-def held_out(held: Corpus, bank: Sequence[Known], seed: int) -> list[Sample]:
-    """One sample per held-out answer, with held-out slot values, and exemplars that were trained on: as on the device."""
-    maker = Maker(held, bank, plain=True)
+def held_out(held: Corpus, bank: Sequence[Known], seed: int, *, mirrored: bool = True) -> list[Sample]:
+    """One sample per held-out answer, with held-out slot values, and exemplars that were trained on: as on the device.
+
+    Without the mirror the authors' own answer is what the prompt asks for: so surprise is measured.
+    """
+    maker = Maker(held, bank, plain=True, mirrored=mirrored)
     return [maker.sample(d, n, random.Random(f"{seed} {d.place} {n}")) for d, n in maker.targets]

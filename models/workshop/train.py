@@ -138,7 +138,7 @@ def _material(plan: Plan, tokenizer: Tokenizer, rank: int) -> tuple[Maker, list[
     stamp = _stamp(plan.corpus, plan.workers)
     corpus, held = load(plan.corpus)
     maker = Maker(corpus)
-    samples: list[Sample] = held_out(held, bank_of(corpus), plan.seed)[:400]
+    samples: list[Sample] = held_out(held, bank_of(corpus), plan.seed, mirrored=False)[:400]
     rows = encode(samples, tokenizer, plan.limit)
     if rank == 0:
         _say(f"{len(corpus.dialogues)} dialogues, {len(maker.targets)} answers, {len(rows)} held-out samples")

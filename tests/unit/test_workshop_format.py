@@ -13,6 +13,14 @@ def test_prompt_is_written_in_the_order_of_the_prefix_cache():
     )
 
 
+def test_the_mirror_stands_before_the_last_words_unless_a_memory_is_to_be_taken_up():
+    assert starter_prompt("", [], [], "", "", "", [], "i'm cold tonight").endswith(
+        "<mirror> You are cold tonight.<user> i'm cold tonight<beside>"
+    )
+    assert "<mirror>" not in starter_prompt("", [], ["You told me that you sing."], "", "", "", [], "i'm cold tonight")
+    assert "<mirror>" not in starter_prompt("", [], [], "", "", "", [], "i'm cold tonight", mirrored=False)
+
+
 def test_unknown_parts_are_left_out_but_the_name_keeps_its_marker():
     assert starter_prompt("", [], [], "", "", "", [], "hi") == "<s><who><user> hi<beside>"
 

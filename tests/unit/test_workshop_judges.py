@@ -8,7 +8,7 @@ from models.workshop.baselines import nearest_exemplar, reflector
 from models.workshop.corpus import Dialogue, Exchange
 from models.workshop.judges import GrammarJudge, IntentJudge, distinct_2, forbidden, repeats, takes_up
 from models.workshop.noise import disturb
-from models.workshop.reflect import reflection, swap, twin
+from models.workshop.reflect import swap, twin
 from models.workshop.words import Index, content, stem
 
 
@@ -77,13 +77,6 @@ def test_noise_leaves_what_the_answer_takes_up():
     for seed in range(300):
         heard = disturb(line, content("Rose wound the clock every Sunday.") | {"sister"}, random.Random(seed), amount=1.0).split()
         assert {"sister", "rose", "wound", "clock", "sunday"} <= set(heard)
-
-
-def test_reflection_turns_the_words_and_refuses_what_must_not_be_echoed():
-    turned = {reflection(Exchange("i miss my {thing}", "sad", "x", "neutral"), random.Random(n)) for n in range(30)}
-    assert all(t is not None and t.reply.startswith(("You miss your {thing}.", "Your {thing}.")) for t in turned)
-    assert reflection(Exchange("i want to die", "sad", "x", "neutral"), random.Random(1)) is None
-    assert reflection(Exchange("are you a machine", "sad", "x", "neutral"), random.Random(1)) is None
 
 
 def test_swap_puts_one_noun_on_both_sides_and_fits_the_article():
