@@ -160,8 +160,10 @@ build_llama() {
 	folder=$CACHE/wheels/$(instruction_set)
 	[ "$(instruction_set)" = plain ] || args+=" -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON"
 	mkdir -p "$folder"
+	echo 'set(LLAMA_BUILD_COMMON OFF CACHE BOOL "" FORCE)' >var/without-tools.cmake
+	args+=" '-DCMAKE_PROJECT_llama.cpp_INCLUDE=$PWD/var/without-tools.cmake'"
 	locked llama-cpp-python 1 >var/llama.lock
-	CMAKE_ARGS=$args SKBUILD_BUILD_TARGETS="llama;ggml" CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) step "Building the language model's engine, which takes several minutes" \
+	CMAKE_ARGS=$args CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) step "Building the language model's engine, which takes several minutes" \
 		.venv/bin/pip wheel --verbose --no-deps --require-hashes --no-binary llama-cpp-python -w "$folder" -r var/llama.lock
 }
 
