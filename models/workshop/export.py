@@ -5,6 +5,7 @@ Matrices are Q8_0, norms F32. Two things are turned on the way: the rotary halve
 the tied matrix is written once (llama.cpp takes the embedding where `output.weight` is missing).
 """
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from models.shelf import digest
 from models.workshop import tokenizer as bpe
 from models.workshop.format import starter_prompt
 from models.workshop.model import Shape, Starter
@@ -50,7 +50,7 @@ def export(work: Path, target: Path, threads: int, say: Callable[[str], None]) -
         raise ExportError("llama.cpp does not answer as the checkpoint does; the file stays beside it as .new")
     fresh.replace(target)
     sums = target.with_name(f"{target.name}.sha256")  # `beside models verify` compares with it
-    sums.write_text(f"{digest(target)}  {target.name}\n", encoding="ascii")
+    sums.write_text(f"{hashlib.sha256(target.read_bytes()).hexdigest()}  {target.name}\n", encoding="ascii")
     say(f"written: {target}")
 
 
