@@ -43,17 +43,18 @@ def fetch(wanted: Wanted, progress: Progress) -> list[Outcome]:
     """Bring every file; one file's trouble does not keep the others away. InputError only for what concerns all."""
     try:
         wanted.folder.mkdir(parents=True, exist_ok=True)
-        shelf.recover(wanted.folder)
     except OSError as error:
         raise shelf.disk_trouble(error, f"The folder {wanted.folder}") from error
-    jobs = [(model, file) for model in wanted.models for file in _with_hash(model, wanted.sha256)]
-    missing = [(m, f) for m, f in jobs if wanted.again or not _is_whole(m, f, wanted.folder)]
-    shelf.need_space(wanted.folder, sum(_space(f) for _, f in missing))
-    with _Carrier(wanted, progress) as carrier:
-        return [
-            carrier.bring(model, file) if (model, file) in missing else Outcome(model.name, file.placed, was_here=True)
-            for model, file in jobs
-        ]
+    with shelf.alone(wanted.folder):
+        shelf.recover(wanted.folder)
+        jobs = [(model, file) for model in wanted.models for file in _with_hash(model, wanted.sha256)]
+        missing = [(m, f) for m, f in jobs if wanted.again or not _is_whole(m, f, wanted.folder)]
+        shelf.need_space(wanted.folder, sum(_space(f) for _, f in missing))
+        with _Carrier(wanted, progress) as carrier:
+            return [
+                carrier.bring(model, file) if (model, file) in missing else Outcome(model.name, file.placed, was_here=True)
+                for model, file in jobs
+            ]
 
 
 def _with_hash(model: Model, sha256: str | None) -> list[ModelFile]:

@@ -5,11 +5,13 @@ old file or the new one, never a half.
 """
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +72,19 @@ def recover(folder: Path) -> None:
             shutil.rmtree(old, ignore_errors=True)
         else:
             old.rename(target)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Only one fetch at a time may write to the folder: two would append to the same part. InputError if another is at it."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise InputError("fetch-running", "Another fetch is at work in this folder.", "Wait until it is over.") from error
+    finally:
+        os.close(handle)
 
 
 def need_space(folder: Path, wanted_bytes: int) -> None:

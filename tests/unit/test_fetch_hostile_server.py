@@ -14,6 +14,7 @@ from models.catalogue import Model, ModelFile
 from models.download import Patience, download
 from models.fetch import Outcome, Wanted, fetch
 from models.progress import Silent
+from models.shelf import alone
 from tests.misbehaving import Manners, serving
 
 BODY = bytes(range(256)) * 4
@@ -292,6 +293,11 @@ def test_fetch_survives_a_really_full_disk(tmp_path: Path) -> None:
     if "Operation not permitted" in done.stderr or "Permission denied" in done.stderr or "unshare" in done.stderr:
         pytest.skip("this machine does not let us mount a small disk")
     assert done.stdout.strip() == "disk-full", done.stderr
+
+
+def test_fetch_waits_for_nobody_when_another_fetch_is_at_work(shelf: Path) -> None:
+    with alone(shelf), pytest.raises(InputError, match="Another fetch"):
+        bring(model_of("http://127.0.0.1:1/"), shelf)
 
 
 def test_download_says_how_large_without_a_known_size(tmp_path: Path) -> None:
