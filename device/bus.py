@@ -179,8 +179,12 @@ class Bus(Generic[H, S]):
 
     async def _publish(self, client: aiomqtt.Client, event: Event) -> None:
         qos = 1 if event.must_arrive or event.retained else 0
+        task = asyncio.current_task()
+        cancelled_before = task.cancelling() if task else 0
         await client.publish(topic_of(event), event.model_dump_json(), qos=qos, retain=event.retained, timeout=ACK_TIMEOUT_S)
         self.counters.said += 1
+        if task and task.cancelling() > cancelled_before:
+            raise asyncio.CancelledError  # before Python 3.12 wait_for, inside publish, swallows a cancel that meets the receipt
 
     async def _flush(self) -> None:
         """Send the outbox in order, each event leaving it only after the broker's receipt."""
