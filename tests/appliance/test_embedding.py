@@ -1,12 +1,15 @@
 """MiniLM in numpy says what the model's authors say."""
 
-import time
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from device.config import ROOT
 from device.embedding import DIMENSIONS, Embedder
+from device.house import ENVIRONMENT
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +42,20 @@ def test_many_sentences_are_one_row_each(embedder: Embedder) -> None:
     assert embedder.embed_all([]).shape == (0, DIMENSIONS)
 
 
-def test_a_sentence_costs_milliseconds(embedder: Embedder) -> None:
-    took = []
-    for _ in range(10):
-        begin = time.thread_time()
-        embedder.embed("I miss my garden, and the roses most of all.")
-        took.append(time.thread_time() - begin)
-    assert min(took) < 0.1  # of this thread: a busy machine is not the model's fault
+def test_a_sentence_costs_milliseconds_in_the_environment_of_a_service() -> None:
+    code = f"""
+import time
+from pathlib import Path
+from device.embedding import Embedder
+embedder = Embedder(Path({str(ROOT / "models" / "fetched")!r}))
+took = []
+for _ in range(10):
+    begin = time.thread_time()  # of this thread: a busy machine is not the model's fault
+    embedder.embed("I miss my garden, and the roses most of all.")
+    took.append(time.thread_time() - begin)
+print(min(took))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60, check=True, env=dict(os.environ) | ENVIRONMENT
+    )
+    assert float(done.stdout) < 0.06
