@@ -82,7 +82,8 @@ class Stage:
         for index, text in enumerate(clauses):
             await self.bus.say(ReplyClause(turn=request.turn, draft=request.draft, index=index, text=text))
         await self.bus.say(ReplyEnded(
-            turn=request.turn, draft=request.draft, why="complete", clauses=len(clauses), first_token_ms=1.0, tokens=9, tokens_per_s=9.0, model="none",
+            turn=request.turn, draft=request.draft, why="complete", clauses=len(clauses), first_token_ms=1.0,
+            tokens=9, tokens_per_s=9.0, model="none",
         ))  # fmt: skip
 
     async def speak(self, request: SpeechRequest) -> None:
