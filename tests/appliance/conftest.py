@@ -1,8 +1,10 @@
 """Everything real: processes, broker, engines. A conversation costs half a minute, so the tests of one talk share it."""
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def config_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def config_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A configuration whose journal and bus are this test run's own."""
     folder = tmp_path_factory.mktemp("beside")
     run = Path(os.path.realpath("/tmp")) / f"beside-test-{os.getpid()}"  # noqa: S108  # short: a socket's path has at most 107 bytes
@@ -36,7 +38,8 @@ def config_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "thinker": {"model": str(model)},
     }
     path.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    return path
+    yield path
+    shutil.rmtree(run, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -42,3 +42,10 @@ def test_bad_recording_is_a_sentence_and_no_traceback(rehearse: Rehearse, tmp_pa
     assert done.code == 65
     assert word in done.stderr.lower()
     assert "Traceback" not in done.stderr
+
+
+def test_engine_that_is_not_there_is_a_sentence_and_no_traceback(rehearse: Rehearse) -> None:
+    done = rehearse("--say", "Hello.", "--tts", "piper")
+    assert done.code == 70
+    assert "Piper voice" in done.stderr
+    assert "Traceback" not in done.stderr
