@@ -5,7 +5,7 @@ clearly: then Beside asks and does not guess. Pure: vectors in, feeling out.
 """
 
 from dataclasses import dataclass
-from typing import cast, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -64,6 +64,6 @@ def parse_labels(text: str) -> tuple[list[Emotion], list[str]]:
             label, utterance = line.split("\t")[:2]
             if label not in EMOTIONS:
                 raise ValueError(f"{label} is none of the 32 emotions")
-            labels.append(cast("Emotion", label))
+            labels.append(label)
             examples.append(utterance.strip())
     return labels, examples
