@@ -81,7 +81,7 @@ class Turn:
     waiting: tuple[Clause, ...] = ()  # clauses that must not be proposed yet
     reply_over: bool = False
     over_line: str = ""
-    clauses: int = 0  # of the model, proposed in this turn
+    clauses: int = 0  # of the answer, proposed in this turn
     index: int = 0  # of the next proposal
     open: frozenset[int] = frozenset()  # proposed, and neither heard nor refused
     closed: bool = False  # the last one was proposed
@@ -164,7 +164,8 @@ def _final(state: Turn, event: Input, now_ns: int, limits: Limits) -> Outcome:
         slow_at_ns=now_ns + limits.slow_ms * NS_PER_MS, limit_at_ns=now_ns + (limits.reply_ms + LIMIT_GRACE_MS) * NS_PER_MS,
     )  # fmt: skip
     if event.preface:
-        state = _propose(state, actions, Clause(state.turn, state.draft, event.preface, scripted=True), False, now_ns)
+        said = _propose(state, actions, Clause(state.turn, state.draft, event.preface, scripted=True), False, now_ns)
+        state = replace(said, clauses=0, slow_at_ns=state.slow_at_ns)  # it is no answer yet
     return _flush(state, actions, now_ns)
 
 
@@ -355,10 +356,10 @@ def _propose(state: Turn, actions: list[Action], clause: Clause | None, last: bo
     text, scripted = (clause.text, clause.scripted) if clause else ("", True)
     actions.append(Say(state.turn, state.index, text, last, scripted, line))
     by_ns = max(state.speech_by_ns or now_ns, now_ns) + (SPEECH_START_MS + SPEECH_CHAR_MS * (len(text) or 60)) * NS_PER_MS
-    model = clause is not None and not scripted
+    answers = clause is not None and bool(text)
     return replace(
-        state, index=state.index + 1, open=state.open | {state.index}, clauses=state.clauses + model, closed=last,
-        slow_at_ns=None if model or last else state.slow_at_ns, limit_at_ns=None if last else state.limit_at_ns, speech_by_ns=by_ns,
+        state, index=state.index + 1, open=state.open | {state.index}, clauses=state.clauses + answers, closed=last,
+        slow_at_ns=None if answers or last else state.slow_at_ns, limit_at_ns=None if last else state.limit_at_ns, speech_by_ns=by_ns,
     )  # fmt: skip
 
 

@@ -333,4 +333,5 @@ async def test_fixed_sentences_need_no_thinker(broker: Any, tmp_path: Path, word
     async with staged(broker, tmp_path, thinker=False) as stage:
         await stage.person_says(words, "t1")
         await stage.over("t1")
+        assert len(stage.spoken("t1")) == 1
         assert said in stage.spoken("t1")[0]
