@@ -163,8 +163,9 @@ build_llama() {
 	echo 'set(LLAMA_BUILD_COMMON OFF CACHE BOOL "" FORCE)' >var/without-tools.cmake
 	args+=" '-DCMAKE_PROJECT_llama.cpp_INCLUDE=$PWD/var/without-tools.cmake'"
 	locked llama-cpp-python 1 >var/llama.lock
+	# pip's own cache could hold one that was built for other machines, so it is not asked.
 	CMAKE_ARGS=$args CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) step "Building the language model's engine, which takes several minutes" \
-		.venv/bin/pip wheel --verbose --no-deps --require-hashes --no-binary llama-cpp-python -w "$folder" -r var/llama.lock
+		.venv/bin/pip wheel --verbose --no-cache-dir --no-deps --require-hashes --no-binary llama-cpp-python -w "$folder" -r var/llama.lock
 }
 
 stamp() { { "$PYTHON" -V && pwd && cat "$LOCK" pyproject.toml; } | sha256sum | cut -d ' ' -f 1; }
