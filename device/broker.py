@@ -13,6 +13,7 @@ from device.config import ROOT, Config
 from device.errors import BusError
 
 SOCKET_PATH_BYTES = 107  # the kernel's limit for a Unix socket's path
+SYSTEM_PROGRAMS = "/usr/sbin:/usr/local/sbin"  # Debian keeps Mosquitto there, and an ordinary user's PATH does not look there
 
 BROKER = """\
 # The listener line must stand before use_username_as_clientid, which would otherwise open TCP 1883.
@@ -39,7 +40,7 @@ def prepare(config: Config) -> None:
     run, socket_path = config.paths.run, config.bus_socket
     if len(os.fsencode(socket_path.absolute())) > SOCKET_PATH_BYTES:
         raise BusError("bus-path-too-long", f"The folder {run} has too long a name for the bus.", "Set paths.run to a shorter one.")
-    if shutil.which("mosquitto") is None:
+    if program() is None:
         raise BusError("broker-missing", "The message broker Mosquitto is not installed.", "Run ./install.sh again.")
     if answers(socket_path):
         raise BusError("already-running", "Beside is already running here.", "Stop the other one first (Ctrl-C there).")
@@ -50,6 +51,11 @@ def prepare(config: Config) -> None:
     if os.geteuid() == 0:
         conf += "user root\n"  # else it would step down to its own user and could not read our run folder
     (run / "broker.conf").write_text(conf, encoding="utf-8")
+
+
+def program() -> str | None:
+    """Mosquitto's program, or None if it is not installed."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path=SYSTEM_PROGRAMS)
 
 
 def answers(socket_path: Path) -> bool:

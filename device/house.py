@@ -123,7 +123,7 @@ class House:
         if name == "broker":
             self.config.bus_socket.unlink(missing_ok=True)
         command = (
-            ["mosquitto", "-c", str(self.run / "broker.conf")]
+            [broker.program() or "mosquitto", "-c", str(self.run / "broker.conf")]
             if name == "broker"
             else [sys.executable, "-m", f"services.{name}", "--config", str(self.config_path)]
         )

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from device import broker
 from device.config import Config
 from device.doctor.finding import Finding
 
@@ -10,8 +11,8 @@ CODE, TITLE = "programs", "Programs and voice"
 
 
 def look(config: Config) -> Finding:
-    needed = ["mosquitto", "mosquitto_passwd"] + ["flite"] * (config.speaker.tts == "flite")
-    missing = [name for name in needed if shutil.which(name) is None]
+    needed = ["mosquitto_passwd"] + ["flite"] * (config.speaker.tts == "flite")
+    missing = ["mosquitto"] * (broker.program() is None) + [name for name in needed if shutil.which(name) is None]
     if missing:
         return Finding(CODE, TITLE, "broken", f"Not installed: {', '.join(missing)}.", "Run ./install.sh again.")
     if config.speaker.tts == "piper":

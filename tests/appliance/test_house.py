@@ -222,7 +222,7 @@ def test_a_folder_with_too_long_a_name_is_refused(home: Path) -> None:
 
 
 def test_a_machine_without_mosquitto_gets_a_sentence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(home))
+    monkeypatch.setattr(broker, "program", lambda: None)
     with pytest.raises(BusError) as failed:
         broker.prepare(make(home)[0].config)
     assert failed.value.code == "broker-missing"

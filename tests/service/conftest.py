@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from device.bus import Account
-from device.broker import BROKER
+from device.broker import BROKER, program
 
 NAMES = ("listener", "watcher", "guardian", "companion", "thinker", "speaker", "recorder", "keyboard", "operator", "house", "tap", "test")
 PASSWORD = secrets.token_urlsafe(12)  # one for all: the hashing of one password for each account would cost most of a test's time
@@ -52,7 +52,7 @@ class Broker:
         self.socket.unlink(missing_ok=True)
         out = (self.run / "broker.out").open("ab")
         with out:
-            self._process = subprocess.Popen(["mosquitto", "-c", str(self.run / "broker.conf")], stdout=out, stderr=out)
+            self._process = subprocess.Popen([program() or "mosquitto", "-c", str(self.run / "broker.conf")], stdout=out, stderr=out)
         deadline = time.monotonic() + 10
         while not self._answers():
             assert self._process.poll() is None, (self.run / "broker.out").read_text()
@@ -82,7 +82,7 @@ class Broker:
 @pytest.fixture
 def make_broker() -> Iterator[Callable[..., Broker]]:
     """Start brokers: `make_broker()` or `make_broker(acl=...)`; all are ended after the test."""
-    if shutil.which("mosquitto") is None:
+    if program() is None:
         pytest.skip("Mosquitto is not installed")
     made: list[Broker] = []
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from device import broker
 from device import clock as device_clock
 from device.config import Config, Paths, Speaker, Thinker, Watcher
 from device.config import Listener as Ears
@@ -93,13 +94,14 @@ def test_a_bus_whose_password_cannot_be_read_is_broken() -> None:
 
 def test_missing_programs_are_named(config: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(broker, "SYSTEM_PROGRAMS", str(tmp_path))
     found = programs.look(config)
     assert found.severity == "broken"
     assert "mosquitto, mosquitto_passwd, flite" in found.sentence
 
 
 def test_a_piper_voice_is_two_files(config: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: f"/usr/bin/{name}")
     voice = tmp_path / "voice.onnx"
     piper = config.model_copy(update={"speaker": Speaker(tts="piper", piper_voice=voice)})
     voice.touch()
