@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from device.errors import ConfigError
 
@@ -22,10 +22,14 @@ class Person(Section):
     name: Annotated[str, Field(max_length=40)] = ""  # what Beside calls the person; empty: no name
 
 
+# Services are processes of the project's folder, commands of the user's: both must mean the same place.
+Folder = Annotated[Path, AfterValidator(lambda path: ROOT / path)]  # an absolute one stays as it is
+
+
 class Paths(Section):
-    data: Path = Path("var/data")  # journal, alarms, memory index, session logs
-    run: Path = Path("var/run")  # the bus's socket and passwords; a tmpfs on the appliance
-    models: Path = Path("models/fetched")  # what fetch and install put there
+    data: Folder = ROOT / "var/data"  # journal, alarms, memory index, session logs
+    run: Folder = ROOT / "var/run"  # the bus's socket and passwords; a tmpfs on the appliance
+    models: Folder = ROOT / "models/fetched"  # what fetch and install put there
 
 
 class Listener(Section):

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from device.bus import Account
 from device.broker import BROKER, program
+from device.bus import Account
 
 NAMES = ("listener", "watcher", "guardian", "companion", "thinker", "speaker", "recorder", "keyboard", "operator", "house", "tap", "test")
 PASSWORD = secrets.token_urlsafe(12)  # one for all: the hashing of one password for each account would cost most of a test's time

@@ -25,6 +25,15 @@ def test_shipped_file_names_every_key() -> None:
         assert list(written[name]) == list(section.model_fields), f"config.yaml and the schema differ in '{name}'"
 
 
+def test_folders_are_the_same_wherever_beside_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    here = parse("paths:\n  data: conversations\n  run: /run/beside\n", "c").paths
+    monkeypatch.chdir(tmp_path)
+    there = parse("paths:\n  data: conversations\n  run: /run/beside\n", "c").paths
+    assert here.data.absolute() == there.data.absolute() == ROOT / "conversations"
+    assert there.run == Path("/run/beside")
+    assert Config().paths.models.absolute() == ROOT / "models" / "fetched"
+
+
 def test_all_mistakes_are_named_with_line_and_suggestion() -> None:
     text = "listener:\n  sst: vosk\n  turn_ceiling_ms: 90\nspeaker:\n  tts: pipr\nthinkr: {}\n"
     with pytest.raises(ConfigError) as caught:
