@@ -1,4 +1,4 @@
-"""`python -m models.workshop starter`: make the starter model from its corpus, step by step or all at once."""
+"""`python -m models.workshop starter | feelings`: make what Beside ships from what its authors wrote."""
 
 import argparse
 import random
@@ -47,7 +47,14 @@ def main() -> int:
     add("--optimizer", choices=("muon", "adamw"), default="muon", help="for the matrices (default: muon)")
     add("--samples", type=int, default=2000, help="replies that are searched for forbidden content (default: 2000)")
     add("--minilm", type=Path, help="folder of the embedding model, so that the nearest exemplar is found by meaning")
+    feelings = things.add_parser("feelings", help="the directions of the 32 emotions, from the authors' labels")
+    feelings.add_argument("--corpus", type=Path, default=STARTER / "corpus", help="the authors' folder (default: models/starter/corpus)")
+    feelings.add_argument("--minilm", type=Path, default=STARTER.parent / "fetched", help="folder of the embedding model")
+    feelings.add_argument("--out", type=Path, default=STARTER / "feelings.npz")
+    feelings.add_argument("--seed", type=int, default=3)
     args = parser.parse_args()
+    if args.thing == "feelings":
+        return _feelings(args)
     steps = args.steps or list(STEPS)
     if unknown := [s for s in steps if s not in STEPS]:
         starter.error(f"there is no step '{unknown[0]}'; the steps are {', '.join(STEPS)}")
@@ -119,6 +126,13 @@ def _evaluate(args: argparse.Namespace) -> int:
     from models.workshop.evaluate import evaluate
 
     evaluate(args.corpus, args.gguf, args.work, args.samples, args.threads, args.seed, _say, args.minilm)
+    return 0
+
+
+def _feelings(args: argparse.Namespace) -> int:
+    from models.workshop.feelings import make
+
+    make(args.corpus, args.minilm, args.out, args.seed, _say)
     return 0
 
 

@@ -17,7 +17,8 @@ from models.workshop import judges
 from models.workshop.baselines import Reply, nearest_exemplar, reflector
 from models.workshop.corpus import INTENTS, Corpus, load
 from models.workshop.engine import Engine
-from models.workshop.format import starter_prompt
+from models.workshop.format import MIRROR, starter_prompt
+from models.workshop.mirror import mirror
 from models.workshop.samples import Known, Maker, Sample, bank_of, held_out
 from models.workshop.words import content
 
@@ -53,13 +54,14 @@ def evaluate(
         spoken = engine.reply(sample.prompt, seed)
         speeds.append(spoken.tokens / max(1e-9, spoken.seconds - spoken.first_token_ms / 1000))
         firsts.append(spoken.first_token_ms)
-        answered.append(
-            Answered(sample, {"starter": spoken.text, "nearest": nearest(sample.who, sample.user), "eliza": eliza(sample.who, sample.user)})
-        )
+        others = {"nearest": nearest(sample.who, sample.user), "eliza": eliza(sample.who, sample.user)}
+        # The mirror is code and stands in the prompt: said alone, it shows what the network adds to it.
+        answered.append(Answered(sample, {"starter": spoken.text, **others, "mirror": mirror(sample.user) or "I am listening."}))
     say(f"{len(answered)} held-out turns answered")
     scores: dict[str, object] = {
         "gguf": gguf.name,
         "turns": len(answered),
+        "turns_with_a_mirror": sum(MIRROR in a.sample.prompt for a in answered),
         "perplexity": _perplexity(engine, held_out(held, bank, seed, mirrored=False)),
         "tokens_per_s": round(sorted(speeds)[len(speeds) // 2]),
         "first_token_ms": round(sorted(firsts)[len(firsts) // 2], 1),
@@ -130,17 +132,19 @@ def _from_memory(sample: Sample, reply: str) -> bool:
 
 
 def _companions(answered: Sequence[Answered], train: Corpus, held: Corpus) -> dict[str, dict[str, object]]:
-    # The judge knows what was trained on, never the held-out answers: so its error on the authors is an honest one.
+    # The judge knows the word pairs of what was trained on, never those of the held-out answers: so its error on the authors
+    # is an honest one. That a word exists at all it may know from anywhere.
     known = [x for d in train.dialogues for e in d.exchanges for x in (e.reply, e.user)] + [e.reply for e in train.exemplars]
     values = [" ".join(" ".join(pool) for pool in c.pools.values()) for c in (train, held)]
-    grammar = judges.GrammarJudge([*known, *values])
+    grammar = judges.GrammarJudge([*known, *values], [x for d in held.dialogues for e in d.exchanges for x in (e.reply, e.user)])
     table: dict[str, dict[str, object]] = {}
-    for who in ("starter", "nearest", "eliza", "authors"):
+    for who in ("starter", "nearest", "eliza", "mirror", "authors"):
         replies = [(a.sample, a.replies.get(who, a.sample.reply)) for a in answered]
-        taken = [t for s, r in replies if (t := judges.takes_up(r, s.user)) is not None]
+        taken = [(t, MIRROR in s.prompt) for s, r in replies if (t := judges.takes_up(r, s.user)) is not None]
         given = [(sentence, s.prompt) for s, r in replies for sentence in judges.sentences(r)]
         table[who] = {
-            "takes_up_a_content_word": _share(taken),
+            "takes_up_a_content_word": _share([t for t, _ in taken]),
+            "takes_up_where_no_mirror_was_given": _share([t for t, mirrored in taken if not mirrored]),
             "distinct_2": round(judges.distinct_2([r for _, r in replies]), 3),
             "grammatical_sentences": _share([grammar.passes(s, g) for s, g in given]),
             "at_most_30_words": _share([len(r.split()) <= 30 for _, r in replies]),

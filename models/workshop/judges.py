@@ -96,8 +96,8 @@ class GrammarJudge:
     )
     _DOUBLED = frozenset(("that", "had", "her", "no", "yes", "so", "very", "there", "you"))
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._words = {w for t in texts for w in words(t)}
+    def __init__(self, texts: Sequence[str], more_words: Sequence[str] = ()) -> None:
+        self._words = {w for t in (*texts, *more_words) for w in words(t)}
         self._pairs = {pair for t in texts for s in sentences(t) for pair in _small_pairs(s)}
 
     def passes(self, sentence: str, given: str = "") -> bool:
