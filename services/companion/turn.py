@@ -44,6 +44,7 @@ HOLD_MS = 5000  # a voice without words for so long was none
 SPEECH_START_MS = 4000  # from proposal to first sound, at the worst
 SPEECH_CHAR_MS = 110
 YIELD_MS = 6000
+LONGEST_CHARS = 4000  # what a text in an event may hold: of a monologue in many pieces the newest words count
 LIMIT_GRACE_MS = 500  # the thinker ends by itself at its limit; past the grace it is taken for dead
 
 
@@ -333,7 +334,8 @@ def _current(state: Turn, turn: str, draft: int) -> bool:
 
 
 def _join(carried: str, text: str) -> str:
-    return f"{carried} {text}".strip()
+    words = f"{carried} {text}".strip()
+    return words if len(words) <= LONGEST_CHARS else words[-LONGEST_CHARS:].partition(" ")[2]
 
 
 def _hearing(state: Turn, turn: str) -> Turn:

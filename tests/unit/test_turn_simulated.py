@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.companion import moments as m
-from services.companion.turn import Limits, Phase, Turn, deadline_ns, step
+from services.companion.turn import LONGEST_CHARS, Limits, Phase, Turn, deadline_ns, step
 
 MS = 1_000_000
 LIMITS = Limits(slow_ms=3000, reply_ms=12_000)
@@ -169,6 +169,17 @@ def test_every_turn_is_answered_when_nothing_goes_wrong() -> None:
         assert world.finals
         answered = [turn for turn, overs in world.overs.items() if not overs[-1].dropped]
         assert f"t{TURNS - 1}" in answered
+
+
+def test_words_stay_within_an_event_when_a_monologue_comes_in_pieces() -> None:
+    piece = " ".join(["nobody came to see my garden"] * 60)
+    state = Turn()
+    for number in range(6):
+        for event in (m.Voice(f"t{number}"), m.Partial(f"t{number}", piece, 0), m.Final(f"t{number}", f"{piece} {number}")):
+            state, _ = step(state, event, 1, LIMITS)
+    assert len(state.words) <= LONGEST_CHARS
+    assert state.words.endswith("my garden 5")  # the newest words count
+    assert state.words.split()[0] in piece.split()  # and no word is cut in two
 
 
 def test_simulation_notices_a_broken_table() -> None:
