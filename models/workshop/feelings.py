@@ -27,7 +27,8 @@ Head = tuple[NDArray[np.float32], NDArray[np.float32]]
 def make(corpus: Path, minilm: Path, out: Path, seed: int, say: Callable[[str], None]) -> dict[str, float]:
     """Learn, score on lines and situations held back, learn again on all, write `out`."""
     train, held = load(corpus)
-    lines = labelled(train, seed) + _labels(corpus / "labels/emotions.tsv")
+    authored = [(EMOTIONS.index(e.feeling), e.user) for e in train.exemplars]
+    lines = labelled(train, seed) + authored + _labels(corpus / "labels/emotions.tsv")
     random.Random(seed).shuffle(lines)
     embedder = Embedder(minilm)
     say(f"{len(lines)} labelled lines")
@@ -44,7 +45,7 @@ def make(corpus: Path, minilm: Path, out: Path, seed: int, say: Callable[[str], 
 
 def labelled(corpus: Corpus, seed: int) -> Labelled:
     rng = random.Random(seed)
-    exchanges = [e for d in corpus.dialogues for e in d.exchanges] + list(corpus.exemplars)
+    exchanges = [e for d in corpus.dialogues for e in d.exchanges]
     return [(EMOTIONS.index(e.feeling), Filling(corpus.pools, rng).heard(e.user)) for e in exchanges]
 
 

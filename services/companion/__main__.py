@@ -21,7 +21,7 @@ from services.companion.service import converse
 
 def _open(config: Config) -> tuple[Feelings, Embedder]:
     embedder = Embedder(config.paths.models)
-    return load_feelings(embedder, config.paths.data / "cache"), embedder
+    return load_feelings(), embedder
 
 
 async def wire(life: Life) -> None:
@@ -30,7 +30,7 @@ async def wire(life: Life) -> None:
     lines = load_lines(config.guardian.language)
     async with life.bus(converse) as bus:
         await life.ready(bus)
-        await converse(bus, feelings, embedder.embed, lines, Diary(config.paths.data / "companion.json"), config, life)
+        await converse(bus, feelings, embedder.embed, lines, Diary(config.state("companion") / "companion.json"), config, life)
 
 
 def choose_command() -> None:

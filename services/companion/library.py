@@ -1,19 +1,16 @@
-"""Reads companion's data: its fixed sentences, and the labelled examples with their vectors."""
+"""Reads companion's data: its fixed sentences, and the directions of the emotions."""
 
-import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
 import yaml
 
 from device.config import ROOT
-from device.embedding import DIMENSIONS, Embedder
 from device.errors import ConfigError
-from services.companion.policy.feeling import Feelings, parse_labels
+from services.companion.policy.feeling import Feelings
 
 HERE = Path(__file__).resolve().parent
-LABELS = ROOT / "models" / "starter" / "corpus" / "labels" / "emotions.tsv"
+FEELINGS = ROOT / "models" / "starter" / "feelings.npz"
 LINES = ("machine_daily", "machine_asked", "slow", "failed", "waking", "nothing", "unheard", "quiet")
 
 
@@ -41,32 +38,10 @@ def load_lines(language: str) -> Lines:
         ) from error
 
 
-def load_feelings(embedder: Embedder, cache: Path) -> Feelings:
-    """The labelled examples. Their vectors are kept in `cache`, named by what they were made of: embedding takes seconds."""
+def load_feelings() -> Feelings:
+    """The directions of the emotions, as the workshop made them."""
     try:
-        text = LABELS.read_text(encoding="utf-8")
-        labels, examples = parse_labels(text)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            "labels-broken", "The labelled examples of feelings cannot be read.", "Restore models/starter/corpus/labels."
-        ) from error
-    kept = cache / f"emotions-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npy"
-    try:
-        vectors = np.load(kept)
-    except (OSError, ValueError, EOFError):
-        vectors = None
-    if vectors is None or vectors.shape != (len(examples), DIMENSIONS):
-        vectors = embedder.embed_all(examples)
-        _keep(kept, vectors)
-    return Feelings(labels, examples, vectors)
-
-
-def _keep(path: Path, vectors: "np.typing.NDArray[np.float32]") -> None:
-    """Best effort: without the cache the next start is slower, nothing else."""
-    part = path.with_suffix(f".{os.getpid()}.npy")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(part, vectors)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
+        with np.load(FEELINGS) as made:
+            return Feelings(made["weights"].astype(np.float32), made["bias"].astype(np.float32))
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise ConfigError("feelings-broken", "What tells feelings apart cannot be read.", "Restore models/starter/feelings.npz.") from error

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from device.bus import Bus
 from device.clock import now_ns
 from device.config import Companion, Config, Paths
 from device.events import (
+    Emotion,
     AlarmRaised,
     MemoryNoted,
     ReplyCancel,
@@ -113,10 +114,14 @@ class Stage:
         await self.until(lambda: any(event.last for event in self.of(SpeechRequest, turn)))
 
 
+LONELY = np.zeros((384, 32), np.float32)  # the first axis is lonely, whatever was said
+LONELY[0, get_args(Emotion).index("lonely")] = 9.0
+
+
 @asynccontextmanager
 async def staged(broker: Any, tmp_path: Path, thinker: bool = True, daily: bool = False, **companion: Any) -> AsyncIterator[Stage]:
     config = Config(paths=Paths(data=tmp_path), companion=Companion(say_not_human_daily=daily, **companion))
-    feelings = Feelings(["lonely", "joyful"], ["nobody came", "what a day"], np.eye(384, dtype=np.float32)[:2])
+    feelings = Feelings(LONELY, np.zeros(32, np.float32))
     alarms = AlarmStore(tmp_path / "alarms.sqlite")
     diary = Diary(tmp_path / "companion.json")
     async with AsyncExitStack() as stack, Bus(broker.account("test"), world) as rest, Bus(broker.account("guardian"), guard) as key:

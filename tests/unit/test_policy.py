@@ -9,18 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from device.config import ROOT, Config
+from device.embedding import Embedder
 from device.events import Emotion, Exchange, Intent
 from services.companion.diary import Diary
 from services.companion.history import History
-from services.companion.library import LABELS, load_lines
-from services.companion.policy.feeling import EMOTIONS, Feeling, Feelings, parse_labels
+from services.companion.library import load_feelings, load_lines
+from services.companion.policy.feeling import CLEAR_SHARE, EMOTIONS, FAMILIES, Feeling, Feelings
 from services.companion.policy.intent import Choice, choose
 from services.companion.policy.manner import objection
 from services.companion.policy.noting import worth_remembering
 
 
 def felt(emotion: Emotion, share: float = 0.8) -> Feeling:
-    return Feeling(emotion, share, "an example", 0.7)
+    family = next((name for name, members in FAMILIES.items() if emotion in members), "")
+    return Feeling(emotion, share, family, share)
 
 
 def chosen(
@@ -30,30 +33,43 @@ def chosen(
     return choose(words, felt(emotion, share), history, past, None)
 
 
-def test_every_emotion_has_labelled_examples() -> None:
-    labels, examples = parse_labels(LABELS.read_text(encoding="utf-8"))
-    assert set(labels) == set(EMOTIONS)
-    assert len(set(examples)) == len(examples)
+def head(**leaning: float) -> Feelings:
+    """Directions that read the first axis of a vector as leaning to these emotions, and nothing else."""
+    weights = np.zeros((384, len(EMOTIONS)), np.float32)
+    for emotion, strength in leaning.items():
+        weights[0, EMOTIONS.index(emotion)] = strength  # type: ignore[arg-type]  # keyword names are emotions
+    return Feelings(weights, np.zeros(len(EMOTIONS), np.float32))
 
 
-def test_unknown_label_is_an_error() -> None:
-    with pytest.raises(ValueError, match="hungry"):
-        parse_labels("hungry\tgive me soup")
+FIRST, SECOND = np.eye(384, dtype=np.float32)[:2]
 
 
-def test_nearest_examples_decide_the_feeling() -> None:
-    vectors = np.eye(384, dtype=np.float32)[:4]
-    feelings = Feelings(["sad", "sad", "joyful", "joyful"], ["a", "b", "c", "d"], vectors)
-    near_b = 0.1 * vectors[0] + vectors[1]
-    feeling = feelings.read((near_b / np.linalg.norm(near_b)).astype(np.float32))
-    assert (feeling.emotion, feeling.example) == ("sad", "b")
+def test_the_direction_that_fits_decides_the_feeling() -> None:
+    feeling = head(lonely=9.0, joyful=3.0).read(FIRST)
+    assert (feeling.emotion, feeling.family) == ("lonely", "hurt")
     assert feeling.clear
 
 
-def test_far_words_are_not_clear() -> None:
-    vectors = np.eye(384, dtype=np.float32)[:4]
-    feelings = Feelings(["sad", "proud", "joyful", "angry"], ["a", "b", "c", "d"], vectors)
-    assert not feelings.read(np.eye(384, dtype=np.float32)[9]).clear
+def test_a_clear_family_is_clear_although_no_emotion_leads() -> None:
+    feeling = head(sad=4.0, lonely=4.0, disappointed=4.0, sentimental=4.0, content=4.1).read(FIRST)
+    assert feeling.share < CLEAR_SHARE
+    assert feeling.family == "hurt"
+    assert feeling.clear
+
+
+def test_words_that_lean_nowhere_are_not_clear() -> None:
+    feeling = head(sad=9.0).read(SECOND)
+    assert feeling.share < CLEAR_SHARE
+    assert not feeling.clear
+
+
+def test_the_shipped_directions_tell_grief_from_joy() -> None:
+    embedder = Embedder(ROOT / Config().paths.models)
+    feelings = load_feelings()
+    assert feelings.read(embedder.embed("i miss my husband so much it hurts")).family == "hurt"
+    assert feelings.read(embedder.embed("i'm so scared of the operation tomorrow")).family == "fear"
+    assert feelings.read(embedder.embed("they left me lying there again it makes me furious")).family == "anger"
+    assert feelings.read(embedder.embed("what a wonderful day my grandson passed his exam")).family == "bright"
 
 
 @pytest.mark.parametrize(

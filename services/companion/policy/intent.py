@@ -16,18 +16,18 @@ from device.events import Emotion, Exchange, FaceLabel, Intent
 from services.companion.policy.feeling import Feeling
 
 QUESTIONS_IN_A_ROW = 2
-HURT: frozenset[Emotion] = frozenset({"sad", "lonely", "devastated", "disappointed", "jealous", "nostalgic", "sentimental"})
-FEAR: frozenset[Emotion] = frozenset({"afraid", "anxious", "apprehensive", "terrified", "ashamed", "guilty", "embarrassed"})
-ANGER: frozenset[Emotion] = frozenset({"angry", "annoyed", "furious", "disgusted"})
+SORE: frozenset[Emotion] = frozenset({"sad", "lonely", "devastated", "disappointed", "jealous", "nostalgic", "sentimental"})
+UNEASY: frozenset[Emotion] = frozenset({"afraid", "anxious", "apprehensive", "terrified", "ashamed", "guilty", "embarrassed"})
+CROSS: frozenset[Emotion] = frozenset({"angry", "annoyed", "furious", "disgusted"})
 FORWARD: frozenset[Emotion] = frozenset({"confident", "hopeful", "prepared", "anticipating", "excited"})
 PAST: frozenset[Emotion] = frozenset({"nostalgic", "sentimental"})
 
 # the intents of one stretch of the same mood, turn after turn
 COURSE: tuple[tuple[frozenset[Emotion], tuple[Intent, ...]], ...] = (
     (PAST, ("questioning", "acknowledging", "sympathizing")),
-    (HURT, ("sympathizing", "questioning", "consoling", "acknowledging")),
-    (FEAR, ("consoling", "questioning", "sympathizing", "suggesting")),
-    (ANGER, ("acknowledging", "agreeing", "questioning", "sympathizing")),
+    (SORE, ("sympathizing", "questioning", "consoling", "acknowledging")),
+    (UNEASY, ("consoling", "questioning", "sympathizing", "suggesting")),
+    (CROSS, ("acknowledging", "agreeing", "questioning", "sympathizing")),
     (FORWARD, ("encouraging", "questioning", "acknowledging")),
 )
 BRIGHT: tuple[Intent, ...] = ("acknowledging", "questioning", "agreeing")
@@ -106,8 +106,8 @@ def _by_words(plain: str) -> Choice | None:
 
 
 def _by_feeling(plain: str, feeling: Feeling, intents: tuple[Intent, ...], face: FaceLabel | None) -> Choice:
-    sure = f"like '{feeling.example}' ({feeling.emotion}, {feeling.share:.0%} of the nearest examples)"
-    suffers = feeling.clear and feeling.emotion in HURT | FEAR | ANGER
+    sure = f"the words sound like {feeling}"
+    suffers = feeling.clear and feeling.emotion in SORE | UNEASY | CROSS
     if _FACT.match(plain) and not suffers:
         return Choice("neutral", "a question wants an answer")
     if not feeling.clear:
