@@ -1,5 +1,6 @@
 """Our own Mosquitto: its folder, its configuration, its access list and its passwords, fresh at every start of the house."""
 
+import argparse
 import os
 import secrets
 import shutil
@@ -29,7 +30,7 @@ persistence true
 persistence_location {run}/
 autosave_on_changes true
 autosave_interval 1
-log_dest file {run}/broker.log
+log_dest {log}
 log_type error
 log_type warning
 """
@@ -40,14 +41,19 @@ def prepare(config: Config) -> None:
     run, socket_path = config.paths.run, config.bus_socket
     if len(os.fsencode(socket_path.absolute())) > SOCKET_PATH_BYTES:
         raise BusError("bus-path-too-long", f"The folder {run} has too long a name for the bus.", "Set paths.run to a shorter one.")
-    if program() is None:
+    if program() is None or shutil.which("mosquitto_passwd") is None:
         raise BusError("broker-missing", "The message broker Mosquitto is not installed.", "Run ./install.sh again.")
     if answers(socket_path):
         raise BusError("already-running", "Beside is already running here.", "Stop the other one first (Ctrl-C there).")
     _make_folder(run)
+    fill(run, socket_path, log=f"file {run.absolute()}/broker.log")
+
+
+def fill(run: Path, socket_path: Path, log: str) -> None:
+    """Access list, fresh passwords and configuration into a folder that is there. `log` is Mosquitto's `log_dest`."""
     names = [line.split()[1] for line in _write_acl(run).splitlines() if line.startswith("user ")]
     _write_passwords(run, names)
-    conf = BROKER.format(socket=socket_path.absolute(), run=run.absolute())
+    conf = BROKER.format(socket=socket_path.absolute(), run=run.absolute(), log=log)
     if os.geteuid() == 0:
         conf += "user root\n"  # else it would step down to its own user and could not read our run folder
     (run / "broker.conf").write_text(conf, encoding="utf-8")
@@ -113,3 +119,23 @@ def _write_passwords(run: Path, names: Sequence[str]) -> None:
     file.touch(mode=0o600)
     file.write_text("".join(f"{name}:{password}\n" for name, password in passwords.items()), encoding="ascii")
     subprocess.run(["mosquitto_passwd", "-U", str(file)], check=True, capture_output=True, timeout=30)
+
+
+def main() -> None:
+    """`prepare --run DIR`: on an appliance, before the broker's unit starts. The folder is there and has its owner already."""
+    parser = argparse.ArgumentParser(prog="python -m device.broker", description="Prepare the bus: accounts, access list, configuration.")
+    parser.add_argument("what", choices=("prepare",))
+    parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="the run folder, made by tmpfiles.d")
+    run = parser.parse_args().run
+    try:
+        fill(run, run / "bus.sock", log="stderr")
+    except BusError as trouble:
+        print(f"{trouble.sentence} {trouble.remedy}", file=sys.stderr)
+        sys.exit(trouble.exit_code)
+    except (OSError, subprocess.SubprocessError) as error:
+        print(f"The folder {run} cannot be prepared ({type(error).__name__}). Run ./install.sh again.", file=sys.stderr)
+        sys.exit(BusError.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,7 @@ from typing import Any
 
 from device import config as config_module
 from device.config import Config
-from device.errors import BesideError, InputError
+from device.errors import BesideError, InputError, ProgramError
 
 # word → (module run as a process, arguments put before the user's, one line of help)
 ROOMS: dict[str, tuple[str, tuple[str, ...], str]] = {
@@ -70,6 +70,11 @@ def main(argv: list[str] | None = None) -> int:
     except BesideError as trouble:
         print(f"beside: {trouble.sentence} {trouble.remedy}".rstrip(), file=sys.stderr)
         return trouble.exit_code
+    except Exception as error:  # noqa: BLE001  # the last place where anything can be said about it
+        from device.lifecycle import place_of
+
+        print(f"beside: This is a fault in the program ({place_of(error)}). Run: beside doctor, and tell a technician.", file=sys.stderr)
+        return ProgramError.exit_code
     return 2
 
 

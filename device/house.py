@@ -183,10 +183,18 @@ class House:
         return ""
 
     def _prepare(self) -> None:
-        broker.prepare(self.config)
-        self.config.paths.data.mkdir(parents=True, exist_ok=True)
-        for log in self.run.glob("*.log"):
-            log.replace(log.with_suffix(".log.old"))  # of the last time: at most two are kept
+        """The folders and everything in them; BusError when the disk or its rights do not allow it."""
+        try:
+            broker.prepare(self.config)
+            self.config.paths.data.mkdir(parents=True, exist_ok=True)
+            for log in self.run.glob("*.log"):
+                log.replace(log.with_suffix(".log.old"))  # of the last time: at most two are kept
+        except OSError as error:
+            raise BusError(
+                "folder-unusable",
+                f"Beside cannot write in {self.config.paths.data} or {self.run} ({error.strerror}).",
+                "Make room there, or set paths.data and paths.run to folders that can be written.",
+            ) from error
 
     async def _until_socket(self) -> None:
         for _ in range(100):

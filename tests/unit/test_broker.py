@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from device import broker
+from device import broker, cli
+from device.config import Config, Paths
+from device.errors import BusError
+from device.house import House
 
 
 @pytest.fixture
@@ -33,3 +36,37 @@ def test_the_users_own_broker_comes_first(folders: tuple[Path, Path]) -> None:
     place(folders[1])
     found = place(folders[0])
     assert broker.program() == found
+
+
+def test_a_data_folder_that_cannot_be_made_gets_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "letter").touch()
+    config = Config(paths=Paths(data=tmp_path / "letter" / "data", run=tmp_path / "run"))
+    monkeypatch.setattr(broker, "prepare", lambda config: None)
+    with pytest.raises(BusError) as failed:
+        House(config, tmp_path / "config.yaml")._prepare()
+    assert failed.value.code == "folder-unusable"
+    assert "data" in failed.value.sentence
+
+
+def test_a_full_disk_is_a_sentence_when_the_house_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(config: Config) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(broker, "prepare", full)
+    with pytest.raises(BusError) as failed:
+        House(Config(paths=Paths(data=tmp_path, run=tmp_path)), tmp_path / "config.yaml")._prepare()
+    assert "No space left on device" in failed.value.sentence
+
+
+def test_a_fault_of_the_program_is_a_sentence_on_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise ValueError("words of the person")
+
+    monkeypatch.setattr(cli, "load_config", broken)
+    assert cli.main(["up"]) == 70
+    told = capsys.readouterr().err
+    assert "beside doctor" in told
+    assert "Traceback" not in told
+    assert "words of the person" not in told
