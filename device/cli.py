@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
         if word == "up":
             return asyncio.run(_up(_no_more(word, args, set())))
         if word == "try":
-            return asyncio.run(_try(_no_more(word, args, {"--typed"})))
+            return _try(_no_more(word, args, {"--typed"}))
         near = difflib.get_close_matches(word, ["up", "try", *ROOMS], 1)
         hint = f" Did you mean: beside {near[0]}?" if near else f" Known words: up, try, {', '.join(ROOMS)}."
         print(f"beside: there is no word '{word}'.{hint}", file=sys.stderr)
@@ -139,17 +139,17 @@ async def _up(options: set[str]) -> int:
     return await _until_interrupted(up(config, path))
 
 
-async def _try(options: set[str]) -> int:
+def _try(options: set[str]) -> int:
+    config, path = load_config()
     if "--typed" in options:
         from device.up import typed
 
-        config, path = load_config()
-        return await _until_interrupted(typed(config, path))
-    config, path = load_config()
+        return asyncio.run(_until_interrupted(typed(config, path)))
     if _has_sound(config):
-        from device.trying import try_out
+        from device.trying import may_look, try_out
 
-        return await _until_interrupted(try_out(config, path))
+        looks = may_look(config)  # before the loop begins: inside it Ctrl-C could not interrupt the question
+        return asyncio.run(_until_interrupted(try_out(config, path, looks)))
     print("No microphone or loudspeaker found here, so this is a rehearsal: a synthesised voice speaks to Beside, in real time.")
     return _run_room("device.rehearsal", ["--example"])
 

@@ -12,7 +12,7 @@ from device import cli
 from device.config import ROOT, Config, Listener, Speaker
 
 
-class BecameAnotherError(Exception):
+class BecameAnotherError(BaseException):
     """In place of `os.execv`, which never returns."""
 
 
