@@ -202,6 +202,7 @@ class ReplyEnded(Event):
     """No more clauses will come for this draft."""
 
     topic = "reply.ended"
+    must_arrive = True
     draft: int
     why: Literal["complete", "cancelled", "limit", "empty", "failed"]
     clauses: int

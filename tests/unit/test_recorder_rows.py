@@ -161,3 +161,7 @@ def test_erased_session_files_are_found_by_name(tmp_path: Path):
     assert sorted(p.name for p in shelf.of_session("a1")) == sorted(["a1-emotions.txt", shelf.log("a1", 0.0).name])
     assert len(shelf.of_session("../../etc")) == 2
     assert "/" not in safe("../../etc")
+
+
+def test_everything_that_stands_in_the_record_must_arrive_but_the_moods_of_a_face() -> None:
+    assert {kind.topic for kind in rows.TABLES if not kind.must_arrive} == {"face.seen"}
