@@ -8,9 +8,10 @@ import sys
 from collections.abc import AsyncIterator
 from typing import Never
 
+from device import broker
 from device import config as config_module
 from device.bus import Bus, union_of
-from device.errors import BesideError
+from device.errors import BesideError, BusError
 from device.events import Event, StateChanged, all_events
 from device.lifecycle import Life
 
@@ -49,6 +50,8 @@ def _plain(value: object) -> str:
 
 async def _follow(as_json: bool) -> None:
     life = Life("tap", config_module.load())
+    if not broker.answers(life.config.bus_socket):
+        raise BusError("not-running", "Beside is not running here.", "Start it with: beside up")
     connection: Bus[Event, Never] = Bus(life.account("tap"), tap)
     async with connection as bus:
         async for event in tap(bus):

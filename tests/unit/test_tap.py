@@ -1,5 +1,10 @@
 """One readable line an event."""
 
+from pathlib import Path
+
+import pytest
+
+from device import tap
 from device.events import FaceMood, FaceSeen, ReplyEnded, StateChanged, TranscriptPartial, VoiceStarted
 from device.tap import line
 
@@ -35,3 +40,14 @@ def test_a_text_cannot_rewrite_the_terminal() -> None:
     shown = line(TranscriptPartial(text="a\x1b[2Jb\nc\r\u202ed", quiet_ms=0, **BOTH), False)
     assert shown.isprintable()
     assert "a [2Jb c" in shown
+
+
+def test_a_house_that_is_not_up_is_a_sentence_and_no_endless_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "accounts").mkdir()
+    (tmp_path / "accounts" / "tap").write_text("left by the last house", encoding="ascii")
+    (tmp_path / "config.yaml").write_text(f"paths: {{run: {tmp_path}}}\n", encoding="utf-8")
+    monkeypatch.setenv("BESIDE_CONFIG", str(tmp_path / "config.yaml"))
+    assert tap.main([]) == 69
+    assert "beside up" in capsys.readouterr().err
