@@ -18,6 +18,12 @@ from models.workshop.reflect import load_tails, nouns_of, swap, tail, twin
 from models.workshop.slots import SLOT, Filling
 from models.workshop.words import Index, content, stem, words
 
+REMEMBERED = {  # what may follow a memory that was told, by intent
+    "acknowledging": ("I remember that.", "I kept that in mind.", "I have not forgotten it.", "I still know it."),
+    "questioning": ("Are you thinking of that too?", "Does that come to mind now?", "Is that part of it?", "What was it like then?"),
+    "encouraging": ("Tell me about it again if you like.", "Tell me more about it."),
+    "neutral": ("Perhaps that belongs to it.", "We can talk about that too."),
+}
 MIRRORED = 0.6  # of the statements that could be turned round and were answered otherwise
 HISTORY = 6  # exchanges; the thinker keeps about as many
 
@@ -103,10 +109,12 @@ class Maker:
             feeling = rng.choices((feeling, "", rng.choice(EMOTIONS)), (0.9, 0.05, 0.05))[0]
             face = face if rng.random() < 0.7 else ""
         history = history[-HISTORY:]
+        if memories and not self.plain:
+            target, reply = self._remembered(memories[0], target, reply, rng)
         turned = mirror(user) if self.mirrored and not memories else ""
         if turned and not self.plain:
             turned, target, reply = self._mirrored(turned, target, reply, feeling, rng)
-            reply = _address(reply, who) if turned and who and rng.random() < 0.25 else reply
+            reply = _address(reply, who) if turned and who and rng.random() < 0.3 else reply
         exemplars = self._exemplars(target, dialogue, who, rng)
         prompt = starter_prompt(who, history, memories, face, feeling, target.intent, exemplars, user, mirrored=bool(turned))
         return Sample(
@@ -123,6 +131,13 @@ class Maker:
             intent = rng.choice(sorted(self._tails))
             return turned, replace(target, intent=intent), f"{turned} {tail(self._tails, intent, feeling, rng)}"
         return "", target, reply
+
+    def _remembered(self, memory: str, target: Exchange, reply: str, rng: random.Random) -> tuple[Exchange, str]:
+        """The thinker gives a memory only where it is near in meaning; then it is told, often word for word."""
+        if content(memory) & content(reply) - content(target.user) or rng.random() < 0.6:
+            return target, reply
+        intent = rng.choice(sorted(REMEMBERED))
+        return replace(target, intent=intent), f"{memory} {rng.choice(REMEMBERED[intent])}"
 
     def _drill(self, rng: random.Random) -> Sample:
         """Words thrown together, to be said back: nothing here can be known by heart, so that copying itself is learned.
