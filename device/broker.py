@@ -30,7 +30,6 @@ persistence true
 persistence_location {run}/
 autosave_on_changes true
 autosave_interval 1
-log_dest {log}
 log_type error
 log_type warning
 """
@@ -53,7 +52,7 @@ def fill(run: Path, socket_path: Path, log: str) -> None:
     """Access list, fresh passwords and configuration into a folder that is there. `log` is Mosquitto's `log_dest`."""
     names = [line.split()[1] for line in _write_acl(run).splitlines() if line.startswith("user ")]
     _write_passwords(run, names)
-    conf = BROKER.format(socket=socket_path.absolute(), run=run.absolute(), log=log)
+    conf = BROKER.format(socket=socket_path.absolute(), run=run.absolute()) + f"log_dest {log}\n"
     if os.geteuid() == 0:
         conf += "user root\n"  # else it would step down to its own user and could not read our run folder
     (run / "broker.conf").write_text(conf, encoding="utf-8")

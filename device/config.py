@@ -97,6 +97,10 @@ class Config(Section):
     def bus_socket(self) -> Path:
         return self.paths.run / "bus.sock"
 
+    def state(self, service: str) -> Path:
+        """The one folder that a service writes; it bears the service's name and, on the appliance, its owner's."""
+        return self.paths.data / service
+
 
 def default_path() -> Path:
     """`$BESIDE_CONFIG`, else /etc/beside/config.yaml if there, else the project's own."""

@@ -20,7 +20,6 @@ import faulthandler
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 import traceback
@@ -35,26 +34,12 @@ from device.bus import Account, Bus, leave_word
 from device.config import ROOT, Config
 from device.errors import BesideError, BusError, ProgramError
 from device.events import StateChanged
+from device.supervisor import notify_systemd as notify_systemd  # services take it from here
 
 log = logging.getLogger(__name__)
 
-NOTIFY_S = 1.0
 LAST_WORD_S = 2.0
 INTERRUPTED = 130  # as a shell reports Ctrl-C
-
-
-def notify_systemd(message: str) -> None:
-    """One datagram to the supervisor (sd_notify); nothing happens where there is none."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
-        out.settimeout(NOTIFY_S)
-        try:
-            out.connect("\0" + address[1:] if address.startswith("@") else address)
-            out.sendall(message.encode())
-        except OSError as error:  # a supervisor that does not listen is no reason to stop helping the person
-            log.warning("the supervisor could not be told %s (%s)", message.partition("=")[0], type(error).__name__)
 
 
 class Life:
@@ -88,6 +73,7 @@ class Life:
     async def degraded(self, bus: Bus[Any, Any], trouble: BesideError) -> None:
         """Still running, but unwell: the state says what is wrong and what helps."""
         log.error("%s: %s", trouble.code, trouble.sentence)
+        notify_systemd("READY=1")  # started, though unwell: the state says so, and nobody waits for it in vain
         await bus.announce(StateChanged(
             service=self.service, state="degraded", code=trouble.code, sentence=trouble.sentence, remedy=trouble.remedy
         ))  # fmt: skip

@@ -10,10 +10,11 @@ CODE, TITLE = "journal", "Journal"
 
 
 def look(config: Config) -> Finding:
-    path = config.paths.data / "journal.sqlite"
+    folder = config.state("recorder")
+    path = folder / "journal.sqlite"
     if not path.exists():
         return Finding(CODE, TITLE, "note", "There is no journal yet; it begins with the first conversation.")
-    quarantined = sorted(config.paths.data.glob("journal-damaged-*.sqlite"))
+    quarantined = sorted(folder.glob("journal-damaged-*.sqlite"))
     try:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)) as reading:
             verdict = str(reading.execute("PRAGMA quick_check").fetchone()[0])

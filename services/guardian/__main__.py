@@ -20,7 +20,7 @@ from services.guardian.talk import Talk, hear
 async def wire(life: Life) -> None:
     rules = load_rules(life.config.guardian.language)
     scripts = load_scripts(life.config.guardian.language, life.config.guardian.country)
-    alarms = AlarmStore(life.config.paths.data / "alarms.sqlite")
+    alarms = AlarmStore(life.config.state("guardian") / "alarms.sqlite")
     try:
         async with life.bus(guard) as bus:
             await life.ready(bus)

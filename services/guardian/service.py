@@ -36,7 +36,7 @@ from services.guardian.talk import Decision, Talk, hear, silence, spoken
 log = logging.getLogger(__name__)
 
 HELP_QUIET_MS = 300  # a help word that is the whole partial counts after this much quiet
-PROBE_S = 5.0
+PROBE_S = 1.0
 TICK_S = 0.5
 REMEMBERED_TURNS = 64
 UNANSWERED = ("floor.guardian", "floor.stop-word", "form.stale", "form.no-turn")  # no mark of an end follows: nobody waits for one

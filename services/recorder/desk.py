@@ -37,6 +37,7 @@ class Desk:
                 if trouble.code in HOPELESS:
                     raise
                 await self._say_unwell(trouble)
+                self._life.worked()  # the disk has answered, if only with a no: waiting for it is the work now
                 await asyncio.sleep(RETRY_S)
             else:
                 await self._say_well()

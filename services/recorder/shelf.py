@@ -10,18 +10,19 @@ from pathlib import Path
 from device.config import Paths
 
 JOURNAL = "journal.sqlite"
-ALARMS = "alarms.sqlite"  # guardian's own store
-MEMORY_INDEX = "memory_index"  # the thinker's: ids and vectors
+ALARMS = "guardian/alarms.sqlite"  # guardian's own store
+MEMORY_INDEX = "thinker/memory_index"  # ids and vectors
 
 
 class Shelf:
-    """Where the recorder's files lie below `paths.data`."""
+    """Where the recorder's files lie: in its own folder below `paths.data`, and what it looks at in the folders of others."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        self.journal = data / JOURNAL
-        self.sessions = data / "sessions"
-        self.exports = data / "exports"
+        self.own = data / "recorder"
+        self.journal = self.own / JOURNAL
+        self.sessions = self.own / "sessions"
+        self.exports = self.own / "exports"
         self.memory_index = data / MEMORY_INDEX
 
     @classmethod
@@ -46,10 +47,10 @@ class Shelf:
 
     def old_journals(self) -> list[Path]:
         """Copies from before a migration: they hold what the journal held then."""
-        return sorted(self.data.glob("journal-before-*"))
+        return sorted(self.own.glob("journal-before-*"))
 
     def damaged_journals(self) -> list[Path]:
-        return sorted(self.data.glob("journal-damaged-*"))
+        return sorted(self.own.glob("journal-damaged-*"))
 
     def everything(self) -> Iterator[Path]:
         """Every file below the data folder, whoever wrote it."""
@@ -79,6 +80,9 @@ def write_whole(path: Path, text: str) -> None:
     partial = path.with_name(path.name + ".part")
     try:
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as out:
+            if os.geteuid() == 0:  # `sudo beside …`: what lies in the service's folder is the service's to read and to forget
+                owner = path.parent.stat()
+                os.fchown(out.fileno(), owner.st_uid, owner.st_gid)
             out.write(text)
             out.flush()
             os.fsync(out.fileno())

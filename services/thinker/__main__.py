@@ -28,8 +28,8 @@ def open_library(config: Config) -> Library:
     from services.thinker.index import Index
 
     embedder = Embedder(config.paths.models)
-    bank = open_bank(TABLE, embedder.embed, config.paths.data)
-    return Library(embedder.embed, Index(config.paths.data / "memory_index"), bank, config.thinker.memories)
+    bank = open_bank(TABLE, embedder.embed, config.state("thinker"))
+    return Library(embedder.embed, Index(config.state("thinker") / "memory_index"), bank, config.thinker.memories)
 
 
 async def wire(life: Life) -> None:

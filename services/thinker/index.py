@@ -91,7 +91,7 @@ class Index:
         import chromadb
         from chromadb.config import Settings
 
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o770)  # the recorder, of our group, may delete it
         self._client = chromadb.PersistentClient(path=str(self._folder), settings=Settings(anonymized_telemetry=False))
         self._rows = self._client.get_or_create_collection(
             NAME, embedding_function=None, configuration={"hnsw": {"space": "cosine", "num_threads": 1}}

@@ -180,7 +180,7 @@ def main(argv: list[str]) -> NoReturn:
             seed=options.seed,
         )
         embedder = Embedder(config.paths.models)
-        bank = open_bank(TABLE, embedder.embed, config.paths.data)
+        bank = open_bank(TABLE, embedder.embed, config.state("thinker"))
         if not bank.complete:
             print("think: preparing the example answers, once ...", file=sys.stderr)
         while not bank.complete:

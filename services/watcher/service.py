@@ -70,6 +70,7 @@ async def _look_while_allowed(
     except BesideError as trouble:
         await life.degraded(bus, trouble)
         await bus.say(FaceSeen(faces=0, unknown_because="no-camera"))
+        life.worked()  # looking for the camera is the work now
         await asyncio.sleep(REOPEN_S)
         return
     await life.ready(bus)

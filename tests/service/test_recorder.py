@@ -41,7 +41,7 @@ async def test_session_is_logged_and_sealed_when_it_closes(world):
     async with world.neighbours(), world.recorder():
         await world.say(*talk("s1", turn_of("s1", "t1", "i feel *alone* tonight", "That sounds hard. I am here.", "That sounds hard.")))
         seal = await world.until(sealed)
-    text = (world.data / "sessions").joinpath(seal.log.rsplit("/", 1)[1]).read_text()
+    text = world.shelf.sessions.joinpath(seal.log.rsplit("/", 1)[1]).read_text()
     assert seal.turns == 1
     assert "i feel \\*alone\\* tonight" in text
     assert "interrupted; not heard: I am here." in text
@@ -145,7 +145,8 @@ async def test_forgetting_names_the_file_when_something_is_left(world):
         await world.say(*talk("s1", turn_of("s1", "t1", "my sister is called zebrawood", "Tell me.")))
         await world.until(sealed)
         (world.data / "notes.bin").write_bytes(b"... my sister is called zebrawood ...")
-        (world.data / "alarms.sqlite").write_bytes(b"... my sister is called zebrawood ...")
+        (world.data / "guardian").mkdir()
+        (world.data / "guardian" / "alarms.sqlite").write_bytes(b"... my sister is called zebrawood ...")
         await world.say(ForgetRequest(forget_session="s1", by="test"))
         done = await world.until(lambda e: isinstance(e, ForgetDone))
         assert "still stands in: notes.bin." in done.sentence
@@ -198,7 +199,7 @@ async def test_recorder_waits_and_says_so_when_the_journal_is_held_and_goes_on_w
 
 
 async def test_recorder_refuses_to_start_when_the_journal_is_newer(world):
-    world.data.mkdir()
+    world.shelf.own.mkdir(parents=True)
     db = sqlite3.connect(world.shelf.journal)
     db.execute("PRAGMA user_version = 99")
     db.close()

@@ -72,9 +72,9 @@ async def test_no_row_is_lost_when_the_recorder_is_killed_in_mid_talk(broker, tm
                 process = start(config, tmp_path / "recorder.log")
             said = await talking
             deadline = time.monotonic() + 20
-            while said - kept(data / "journal.sqlite") and time.monotonic() < deadline:  # noqa: ASYNC110 - another process's file
+            while said - kept(data / "recorder" / "journal.sqlite") and time.monotonic() < deadline:  # noqa: ASYNC110 - another process's file
                 await asyncio.sleep(0.2)
-        lost = said - kept(data / "journal.sqlite")
+        lost = said - kept(data / "recorder" / "journal.sqlite")
         assert len(said) == 3 * TURNS
         assert len(lost) == 0
         assert "Traceback" not in (tmp_path / "recorder.log").read_text()

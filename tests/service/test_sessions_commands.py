@@ -78,7 +78,7 @@ async def test_forgetting_and_consent_work_when_the_house_is_down(world, beside)
     async with world.neighbours(), world.recorder():
         await two_talks(world)
     world.broker.stop()
-    world.shelf.memory_index.mkdir()
+    world.shelf.memory_index.mkdir(parents=True)
     (world.shelf.memory_index / "vectors.bin").write_bytes(b"my sister is called zebrawood")
     code, out, _ = beside("consent", "keep-emotions", "yes")
     assert (code, out) == (0, "camera: no\nkeep-emotions: yes\n")

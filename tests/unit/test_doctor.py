@@ -199,14 +199,14 @@ def test_a_catalogue_that_talks_nonsense_is_broken(config: Config, monkeypatch: 
 
 def test_a_journal_is_absent_whole_damaged_or_put_aside(config: Config) -> None:
     assert journal.look(config).severity == "note"
-    config.paths.data.mkdir()
-    path = config.paths.data / "journal.sqlite"
+    config.state("recorder").mkdir(parents=True)
+    path = config.state("recorder") / "journal.sqlite"
     with sqlite3.connect(path) as writing:
         writing.execute("CREATE TABLE turns (said TEXT)")
         writing.executemany("INSERT INTO turns VALUES (?)", [("x" * 500,)] * 500)
     writing.close()
     assert journal.look(config).severity == "well"
-    (config.paths.data / "journal-damaged-20260101-000000-1.sqlite").touch()
+    (config.state("recorder") / "journal-damaged-20260101-000000-1.sqlite").touch()
     assert journal.look(config).severity == "warning"
     whole = path.read_bytes()
     path.write_bytes(whole[:5000] + os.urandom(3000) + whole[8000:])
