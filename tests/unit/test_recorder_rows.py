@@ -155,7 +155,7 @@ def test_erased_session_files_are_found_by_name(tmp_path: Path):
 
     shelf = Shelf(tmp_path)
     for session in ("a1", "a12", "../../etc"):
-        shelf.sessions.mkdir(exist_ok=True)
+        shelf.sessions.mkdir(parents=True, exist_ok=True)
         shelf.log(session, 0.0).write_text("x")
         shelf.emotions(session).write_text("x")
     assert sorted(p.name for p in shelf.of_session("a1")) == sorted(["a1-emotions.txt", shelf.log("a1", 0.0).name])
