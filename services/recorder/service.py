@@ -154,7 +154,7 @@ class Recorder:
         except JournalError as trouble:
             if trouble.code != "journal-row-refused":
                 raise
-            log.exception("a %s does not fit the journal and was left out", event.topic)
+            log.error("a %s does not fit the journal and was left out", event.topic)
             return
         if outcome == "forgotten":
             return
