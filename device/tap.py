@@ -2,10 +2,13 @@
 
 import argparse
 import asyncio
+import contextlib
+import fcntl
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Never
 
 from device import broker
@@ -53,10 +56,22 @@ async def _follow(as_json: bool) -> None:
     if not broker.answers(life.config.bus_socket):
         raise BusError("not-running", "Beside is not running here.", "Start it with: beside up")
     connection: Bus[Event, Never] = Bus(life.account("tap"), tap)
-    async with connection as bus:
-        async for event in tap(bus):
-            text = json.dumps({"topic": event.topic, **event.model_dump(mode="json")}) if as_json else line(event, sys.stdout.isatty())
-            print(text, flush=True)
+    with alone(life.config.paths.run / "accounts" / "tap"):
+        async with connection as bus:
+            async for event in tap(bus):
+                text = json.dumps({"topic": event.topic, **event.model_dump(mode="json")}) if as_json else line(event, sys.stdout.isatty())
+                print(text, flush=True)
+
+
+@contextlib.contextmanager
+def alone(password: Path) -> Iterator[None]:
+    """One account is one connection: two taps would throw each other out without end, so the second is refused. BusError."""
+    with password.open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BusError("tap-busy", "Another beside tap is looking already.", "Close it first.") from error
+        yield
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -99,7 +99,7 @@ async def _consent(house: House, given: bool) -> bool:
 
 async def _show(house: House) -> None:
     telling = Telling(as_json=False)
-    connection: Bus[Event, Never] = Bus(house.account("tap"), tap)
+    connection: Bus[Event, Never] = Bus(house.account("show"), tap)
     async with connection as bus:
         async for event in tap(bus):
             telling.event(event)

@@ -29,8 +29,11 @@ SERVICES = {
 }
 OPERATOR = "operator"  # the command line: asks the recorder to forget, to keep consent
 HOUSE = "house"  # what starts the services: waits until they are ready, and until a conversation is sealed
+DOCTOR = "doctor"  # asks how every service is
+SHOW = "show"  # what `beside try` prints; one account is one connection, so it may not share tap's
 TAP = "tap"  # sees everything, says nothing
-ACCOUNTS = (*SERVICES, OPERATOR, HOUSE, TAP)
+LOOKERS = (DOCTOR, SHOW, TAP)  # no part of the flow
+ACCOUNTS = (*SERVICES, OPERATOR, HOUSE, *LOOKERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ def rooms() -> tuple[Room, ...]:
     operate = importlib.import_module("services.recorder.operate").operate
     found.append(Room(OPERATOR, "The command line asks the recorder.", *hears_and_says(operate)))
     found.append(Room(HOUSE, "Waits until all are ready, and until a conversation is sealed.", *hears_and_says(attend)))
+    found.append(Room(DOCTOR, "Asks how every service is.", (StateChanged,), ()))
+    found.append(Room(SHOW, "Shows the conversation in the terminal.", all_events(), ()))
     found.append(Room(TAP, "Sees every event, says nothing.", all_events(), ()))
     return tuple(found)
 
@@ -64,7 +69,7 @@ def acl(found: tuple[Room, ...]) -> str:
         lines.append(f"user {room.name}")
         lines += [f"topic read {topic_of(kind)}" for kind in room.hears]
         lines += [f"topic write {topic_of(kind)}" for kind in room.says if kind is not StateChanged]
-        if room.name not in (TAP, HOUSE, OPERATOR):
+        if room.name not in (*LOOKERS, HOUSE, OPERATOR):
             lines.append(f"topic write beside/state/{room.name}")
         lines.append("")
     return "\n".join(lines)
@@ -73,7 +78,7 @@ def acl(found: tuple[Room, ...]) -> str:
 def chart(found: tuple[Room, ...]) -> str:
     """A Mermaid chart: one arrow for each pair of services, labelled with the events between them."""
     lines = ["flowchart LR"]
-    real = [room for room in found if room.name != TAP]
+    real = [room for room in found if room.name not in LOOKERS]
     for source in real:
         for target in real:
             shared = [kind.topic for kind in source.says if kind in target.hears]
@@ -96,7 +101,7 @@ def events_page(found: tuple[Room, ...]) -> str:
     ]
     for kind in all_events():
         says = [r.name for r in found if kind in r.says] or ["every service"]
-        hears = [r.name for r in found if kind in r.hears and r.name != TAP]
+        hears = [r.name for r in found if kind in r.hears and r.name not in LOOKERS]
         promise = "must arrive" if kind.must_arrive else "may be lost"
         lines += [f"## {kind.topic}", "", (inspect.getdoc(kind) or "").replace("\n", " "), ""]
         lines += [f"{', '.join(says)} → {', '.join(hears) or 'tap only'}; {promise}{', retained' if kind.retained else ''}.", ""]

@@ -30,7 +30,7 @@ async def states(bus: Bus[StateChanged, Never]) -> dict[str, StateChanged]:
 
 
 async def _ask(config: Config) -> dict[str, StateChanged]:
-    connection: Bus[StateChanged, Never] = Bus(Life("tap", config).account("tap"), states)
+    connection: Bus[StateChanged, Never] = Bus(Life("doctor", config).account(), states)
     async with connection as bus:
         return await states(bus)
 

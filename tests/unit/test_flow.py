@@ -28,6 +28,14 @@ def test_tap_may_write_nothing() -> None:
     assert not any(right.startswith("write") for right in rights("tap", acl(SMALL)))
 
 
+def test_those_who_look_at_the_same_time_have_accounts_of_their_own() -> None:
+    """One account is one connection: two on the same would throw each other out without end."""
+    text = acl(rooms())
+    assert rights("show", text) == rights("tap", text)
+    assert rights("doctor", text) == {"read beside/state/+"}
+    assert not any(line.startswith(("  show", "  doctor")) for line in chart(rooms()).splitlines())
+
+
 def test_the_chart_has_an_arrow_from_each_sayer_to_each_hearer() -> None:
     assert chart(SMALL).splitlines() == [
         "flowchart LR",

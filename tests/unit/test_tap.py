@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from device import tap
+from device.errors import BusError
 from device.events import FaceMood, FaceSeen, ReplyEnded, StateChanged, TranscriptPartial, VoiceStarted
 from device.tap import line
 
@@ -51,3 +52,13 @@ def test_a_house_that_is_not_up_is_a_sentence_and_no_endless_wait(
     monkeypatch.setenv("BESIDE_CONFIG", str(tmp_path / "config.yaml"))
     assert tap.main([]) == 69
     assert "beside up" in capsys.readouterr().err
+
+
+def test_a_second_tap_is_refused_while_the_first_one_looks(tmp_path: Path) -> None:
+    password = tmp_path / "tap"
+    password.touch()
+    with tap.alone(password), pytest.raises(BusError) as failed, tap.alone(password):
+        pass
+    assert failed.value.code == "tap-busy"
+    with tap.alone(password):  # and again, once the first one has gone
+        pass
