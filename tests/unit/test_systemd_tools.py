@@ -1,6 +1,8 @@
 """What systemd's own tools say about the units, on a made-up root folder in which the program is a stub."""
 
+import os
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
@@ -68,3 +70,23 @@ def test_exposure_would_be_high_without_the_sandbox(root: Path, tmp_path: Path) 
     shutil.copytree(root, bare)
     shutil.rmtree(bare / "usr/lib/systemd/system/beside-.service.d")
     assert analyze(bare, "security", "--offline=true", "--threshold=5", "beside-guardian.service").returncode != 0
+
+
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not installed")
+def test_users_are_made_and_own_their_folders(root: Path) -> None:
+    (root / "etc/beside").mkdir(parents=True)
+    (root / "etc/beside/config.yaml").write_text("person: {}\n")
+    units = root / "usr/lib/systemd/system"
+    made = subprocess.run(["systemd-sysusers", f"--root={root}", str(units / "sysusers.conf")], capture_output=True, text=True, timeout=60)
+    assert made.returncode == 0, made.stderr
+    users = {line.split(":")[0]: int(line.split(":")[2]) for line in (root / "etc/passwd").read_text().splitlines()}
+    assert {f"beside-{path.stem.removeprefix('beside-')}" for path in UNITS.glob("beside-*.service")} - {"beside-accounts"} <= set(users)
+    if os.geteuid() != 0:
+        pytest.skip("only root can give folders away")
+    tidied = subprocess.run(
+        ["systemd-tmpfiles", f"--root={root}", "--create", str(units / "tmpfiles.conf")], capture_output=True, text=True, timeout=60
+    )
+    assert (tidied.returncode, tidied.stderr) == (0, "")
+    run = (root / "run/beside").stat()
+    assert (run.st_uid, stat.S_IMODE(run.st_mode)) == (users["beside-bus"], 0o750)
+    assert stat.S_IMODE((root / "etc/beside/config.yaml").stat().st_mode) == 0o640
