@@ -186,7 +186,7 @@ class House:
         """The folders and everything in them; BusError when the disk or its rights do not allow it."""
         try:
             broker.prepare(self.config)
-            self.config.paths.data.mkdir(parents=True, exist_ok=True)
+            self.config.paths.data.mkdir(parents=True, exist_ok=True, mode=0o700)
             for log in self.run.glob("*.log"):
                 log.replace(log.with_suffix(".log.old"))  # of the last time: at most two are kept
         except OSError as error:

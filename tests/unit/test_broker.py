@@ -48,6 +48,13 @@ def test_a_data_folder_that_cannot_be_made_gets_a_sentence(tmp_path: Path, monke
     assert "data" in failed.value.sentence
 
 
+def test_what_the_house_keeps_is_for_its_owners_eyes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config(paths=Paths(data=tmp_path / "data", run=tmp_path))
+    monkeypatch.setattr(broker, "prepare", lambda config: None)
+    House(config, tmp_path / "config.yaml")._prepare()
+    assert config.paths.data.stat().st_mode & 0o077 == 0
+
+
 def test_a_full_disk_is_a_sentence_when_the_house_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(config: Config) -> None:
         raise OSError(28, "No space left on device")

@@ -1,10 +1,13 @@
 """The guardian's own conversation, and the gate."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.events import SpeechProposed
+from services.guardian.alarms import AlarmStore
 from services.guardian.gate import Gate
 from services.guardian.judge import NOTHING, Judgement, judge
 from services.guardian.library import load_rules, load_scripts
@@ -122,6 +125,11 @@ def test_explicit_words_are_never_left_to_the_model(turns: list[tuple[str, str]]
 
 def test_answers_are_read_as_meant() -> None:
     assert [answer(t) for t in ("yes", "no", "what", "the soup was cold")] == ["yes", "no", "again", "unclear"]
+
+
+def test_alarms_are_for_their_owners_eyes(tmp_path: Path) -> None:
+    AlarmStore(tmp_path / "alarms.sqlite").close()
+    assert (tmp_path / "alarms.sqlite").stat().st_mode & 0o077 == 0
 
 
 # ---- the gate --------------------------------------------------------------------------------------------------------
