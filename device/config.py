@@ -45,7 +45,7 @@ class Listener(Section):
 
 class Watcher(Section):
     camera: str = "off"  # off | card | card:N | file:PATH
-    pictures_per_s: Annotated[float, Field(gt=0, le=10)] = 2.0
+    pictures_per_s: Annotated[float, Field(ge=0.1, le=10)] = 2.0  # a look in 10 s at least: it feeds the watchdog
 
 
 class Guardian(Section):

@@ -1,12 +1,15 @@
 """The units as text: what they name exists in the code under the same name, and what they promise is written in them."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from annotated_types import Ge, Le
 
-from device.config import ROOT, Config
+from device import broker_watch
+from device.config import ROOT, Companion, Config, Section, Watcher
 from device.house import ENVIRONMENT
 from services.flow import ACCOUNTS, SERVICES
 
@@ -79,6 +82,39 @@ def test_unit_is_told_ready_watched_and_started_again(name: str) -> None:
     assert text["PartOf"] == ["beside.target"]
     assert text["MemoryMax"]
     assert text["OOMScoreAdjust"]
+
+
+def longest_pause_s(name: str) -> float:
+    """The longest time between two proofs of work of a service that is well, from its own constants."""
+    room = importlib.import_module(f"services.{name}.service")
+    match name:
+        case "listener":
+            return float(room.NO_FRAME_S + room.REOPEN_S)
+        case "watcher":
+            return max(float(room.REOPEN_S), 1.0 / least(Watcher, "pictures_per_s"))
+        case "speaker":
+            return 2.0 * room.PROBE_S  # it looks once in a probe's time whether one is due
+        case "thinker":
+            return float(room.PROBE_S) + most(Companion, "reply_limit_ms") / 1000
+        case _:
+            return float(room.PROBE_S)
+
+
+def least(section: type[Section], key: str) -> float:
+    return next(float(bound.ge) for bound in section.model_fields[key].metadata if isinstance(bound, Ge))
+
+
+def most(section: type[Section], key: str) -> float:
+    return next(float(bound.le) for bound in section.model_fields[key].metadata if isinstance(bound, Le))
+
+
+@pytest.mark.parametrize("name", APPLIANCE)
+def test_watchdog_waits_longer_than_work_ever_pauses(name: str) -> None:
+    assert float(unit(name)["WatchdogSec"][0]) >= 1.35 * longest_pause_s(name)  # a machine under load is late, not dead
+
+
+def test_watchdog_of_the_bus_waits_for_more_than_one_answer() -> None:
+    assert float(unit("bus")["WatchdogSec"][0]) >= 2 * (broker_watch.PROBE_S + broker_watch.ANSWER_S)
 
 
 @pytest.mark.parametrize("name", [*APPLIANCE, "bus"])
