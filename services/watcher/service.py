@@ -10,7 +10,7 @@ from typing import Never, Protocol
 
 from device.audio import Camera, Picture
 from device.bus import Bus
-from device.clock import now_ns
+from device.clock import boot_id, now_ns
 from device.config import Watcher
 from device.errors import BesideError, DeviceError
 from device.events import ConsentChanged, FaceMood, FaceSeen
@@ -50,7 +50,7 @@ async def watch(
 
 async def _listen_for_consent(bus: Bus[ConsentChanged, FaceSeen], consented: asyncio.Event) -> None:
     async for event in bus.hear():
-        if event.camera:
+        if event.camera and event.boot == boot_id():  # an older yes is what the broker's store remembers: the recorder tells it again
             consented.set()
         else:
             consented.clear()
@@ -95,6 +95,8 @@ async def _look(
         faces, shares = (0, None) if blind else await asyncio.to_thread(reader.read, picture)
         mood = mood.unseen() if shares is None else mood.seen(shares, now_ns())
         life.worked()
+        if not consented.is_set():
+            return  # what was seen when the no came is not told
         said = _said(mood, faces, blind)
         if said != told or now_ns() - told_at_ns > TELL_AGAIN_NS:
             told, told_at_ns = said, now_ns()
