@@ -1,4 +1,4 @@
-"""Build the bedside language model: `python -m models.bedside_lm.build`, about a minute and a half.
+"""Build the bedside language model: `python -m models.bedside_lm.build`, about a minute.
 
 What people say in bed (the sentences in `text/`, and the user's lines of the starter corpus where it is there) is mixed with
 the general English model that comes in PocketSphinx' wheel, cut down to what matters. Two files come out: `bedside.lm.bin`
@@ -11,19 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pocketsphinx
 
+from models.bedside_lm import wheel_model
 from models.bedside_lm.ngrams import END, START, WittenBell, Words, mixed, write_arpa
 
 HERE = Path(__file__).resolve().parent
 CORPUS = HERE.parent / "starter" / "corpus" / "dialogues"
-BEDSIDE_SHARE = 0.6
+BEDSIDE_SHARE = 0.3
 LOG_BASE = 1.0001
-VOCABULARY = 20_000
-COMMON = 4_000  # general bigrams are looked for among so many words
-BIGRAM_GAIN = 2.0e-7  # P(history) P(word | history) |log(explicit / backed off)|: what a bigram must be worth to stay
-TRIGRAM_GAIN = 4.0e-7
+VOCABULARY = 36_000
+BIGRAMS, TRIGRAMS = 520_000, 430_000  # of the general model's two million and 1.7: eight megabytes in all
+WHEEL_MODEL = "en-us/en-us.lm.bin"
 
 
 class General:
@@ -31,16 +30,11 @@ class General:
 
     def __init__(self) -> None:
         self._model = pocketsphinx.NGramModel(
-            pocketsphinx.Config(lm=None), pocketsphinx.LogMath(LOG_BASE), pocketsphinx.get_model_path("en-us/en-us.lm.bin")
+            pocketsphinx.Config(lm=None), pocketsphinx.LogMath(LOG_BASE), pocketsphinx.get_model_path(WHEEL_MODEL)
         )
 
     def probability(self, word: str, history: Words) -> float:
         return float(LOG_BASE ** self._model.prob([word, *reversed(history)]))
-
-    def logs(self, words: list[str], history: Words) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-        """Natural logarithms of P(word | history) for many words."""
-        before, ask = list(reversed(history)), self._model.prob
-        return np.array([ask([word, *before]) for word in words]) * np.log(LOG_BASE)
 
 
 def sentences() -> Iterator[list[str]]:
@@ -64,35 +58,21 @@ def pronunciations() -> dict[str, list[str]]:
     return lines
 
 
-def general_grams(general: General, words: list[str]) -> tuple[set[Words], set[Words]]:
-    """Bigrams and trigrams of the general model whose loss would be felt."""
-    ends = [*words, END]
-    alone = general.logs(ends, ())
-    weights = dict(zip(ends, np.exp(alone), strict=True)) | {START: np.exp(alone[-1])}
-    bigrams: dict[Words, float] = {}
-    for before in [START, *words]:
-        logs = general.logs(ends, (before,))
-        # After any word, most others are backed off by one and the same factor: a low quartile finds it.
-        gain = np.abs(logs - alone - np.quantile(logs - alone, 0.25))
-        joint = weights[before] * np.exp(logs)
-        bigrams |= {(before, ends[at]): float(joint[at]) for at in np.flatnonzero(joint * gain > BIGRAM_GAIN)}
-    after: dict[str, list[str]] = {}
-    for before, word in bigrams:
-        after.setdefault(before, []).append(word)
-    shorter = {before: general.logs(following, (before,)) for before, following in after.items()}
-    trigrams: set[Words] = set()
-    for (first, second), weight in bigrams.items():
-        if weight > TRIGRAM_GAIN and second in after:
-            logs = general.logs(after[second], (first, second))
-            felt = weight * np.exp(logs) * np.abs(logs - shorter[second]) > TRIGRAM_GAIN
-            trigrams |= {(first, second, after[second][at]) for at in np.flatnonzero(felt)}
-    return set(bigrams), trigrams
+def general_grams(vocabulary: set[str]) -> tuple[set[Words], set[Words]]:
+    """Bigrams and trigrams of the general model whose loss would be felt, within the vocabulary."""
+    model = wheel_model.read(Path(pocketsphinx.get_model_path(WHEEL_MODEL)))
+    name = model.words
+    bigrams = {(name[model.before2[at]], name[model.word2[at]]) for at in wheel_model.felt_bigrams(model, BIGRAMS)}
+    trigrams = {
+        (name[model.before3[at]], name[model.before2[model.parent3[at]]], name[model.word2[model.parent3[at]]])
+        for at in wheel_model.felt_trigrams(model, TRIGRAMS)
+    }
+    return {gram for gram in bigrams if vocabulary.issuperset(gram)}, {gram for gram in trigrams if vocabulary.issuperset(gram)}
 
 
 def build(out: Path, share: float = BEDSIDE_SHARE) -> dict[str, int]:
     """Write both files into `out`; counts of what they hold."""
-    wheel, known = General(), pronunciations()
-    general = wheel.probability
+    general, known = General().probability, pronunciations()
     said = list(sentences())
     unknown = sorted({word for sentence in said for word in sentence} - set(known))
     if unknown:
@@ -102,10 +82,10 @@ def build(out: Path, share: float = BEDSIDE_SHARE) -> dict[str, int]:
     bedside = WittenBell(said, general)
     own = {gram[0] for gram in bedside.grams(1)} - {END}
     vocabulary = own | set(by_share[:VOCABULARY])
-    bigrams, trigrams = general_grams(wheel, by_share[:COMMON])
+    bigrams, trigrams = general_grams({*vocabulary, START, END})
     grams = [
         {(word,) for word in (*vocabulary, START, END)},
-        bigrams | bedside.grams(2) | {gram[1:] for gram in bedside.grams(3)},
+        bigrams | bedside.grams(2) | {part for gram in trigrams for part in (gram[1:], gram[:-1])},
         trigrams | bedside.grams(3),
     ]
     arpa = out / "bedside.arpa"

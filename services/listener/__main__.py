@@ -32,7 +32,7 @@ def open_recogniser(config: Config) -> Recogniser:
     from services.listener.sphinx import Sphinx
 
     built = BEDSIDE / "bedside.lm.bin"
-    return Sphinx(built if built.exists() else None)
+    return Sphinx(built, BEDSIDE / "bedside.dict")
 
 
 def open_ears(config: Config) -> Ears:

@@ -53,6 +53,7 @@ class _Finish:
 class _Spot:
     frame: Frame
     spoken: str  # what Beside itself is saying: its own "stop" is no stop word
+    stands_out: bool  # louder than Beside's echo
 
 
 class Decoding:
@@ -97,9 +98,10 @@ class Decoding:
     def finish(self, ending: Ending) -> None:
         self._jobs.put_nowait(_Finish(ending))
 
-    def spot(self, frame: Frame, spoken: str) -> None:
+    def spot(self, frame: Frame, spoken: str, stands_out: bool) -> None:
+        """Listen for a stop word while Beside is saying `spoken`; it counts only if this moment stands out from the echo."""
         if self._ears.spotter is not None:
-            self._jobs.put_nowait(_Spot(frame, spoken))
+            self._jobs.put_nowait(_Spot(frame, spoken, stands_out))
 
     def resumed(self) -> None:
         """The person goes on: what the model thought of the pause is of no use any more."""
@@ -142,10 +144,10 @@ class Decoding:
                 self._tell_partial(quiet_ms)
             case _Finish(ending):
                 self._tell_final(await loop.run_in_executor(self._decoder, recogniser.finish), ending)
-            case _Spot(frame, spoken):
+            case _Spot(frame, spoken, stands_out):
                 assert self._ears.spotter is not None
                 word = await loop.run_in_executor(self._decoder, self._ears.spotter.feed, frame.samples)
-                if word and f" {word} " not in f" {spoken} ":
+                if word and stands_out and f" {word} " not in f" {spoken} ":
                     self._say(StopHeard(turn=self._turn, word=word))
 
     def _tell_partial(self, quiet_ms: int) -> None:

@@ -8,7 +8,8 @@ from device.errors import ConfigError
 from services.listener.sphinx import open_decoder
 
 RESTART_FRAMES = 10 * RATE_HZ // FRAME_SAMPLES  # the search keeps every frame of an utterance: begin a new one now and then
-# Chosen on a loudspeaker's echo 15 dB below the person: one syllable needs a stricter threshold than three.
+# In a loudspeaker's echo 15 dB below the person, of 32 stop words: 18 heard (28 in silence); two false ones in 99 s of echo,
+# which `echo.py` takes out. One syllable needs a stricter threshold than three.
 THRESHOLD_BY_SYLLABLES = {1: 1e-8, 2: 1e-14, 3: 1e-20}
 
 

@@ -25,9 +25,7 @@ def transcribe(recogniser: Recogniser, pcm: Pcm) -> Reading:
 
 def main(argv: list[str], open_recogniser: Callable[[Config], Recogniser]) -> int:
     """Exit code 0 when every file was read; a file that cannot be used is named and the others still done."""
-    parser = argparse.ArgumentParser(
-        prog="beside transcribe", description="Print what Beside understands in recordings."
-    )
+    parser = argparse.ArgumentParser(prog="beside transcribe", description="Print what Beside understands in recordings.")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a WAV file")
     parser.add_argument("--config", type=Path, help="configuration file")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")

@@ -12,6 +12,7 @@ from device.config import Listener
 from device.events import Event, SpeechEnded, SpeechStarted, VoiceStarted
 from services.listener.decoding import Decoding, Ending
 from services.listener.ears import Ears
+from services.listener.echo import Echo
 from services.listener.endpointing import FINISHED_SHARE, DecidedBy, Limits, Pause, turn_over
 from services.listener.half_duplex import HalfDuplex
 from services.listener.patience import Patience
@@ -34,6 +35,7 @@ class Turns:
         self._ears, self._decoding, self._say = ears, decoding, say
         self._half_duplex = config.half_duplex
         self._gate = HalfDuplex()
+        self._echo = Echo()
         self._preroll = Preroll()
         self._voice = VoiceTrack()
         self._was_deaf = False
@@ -53,12 +55,13 @@ class Turns:
         """One frame. At most 0.2 ms of work: the VAD and some arithmetic."""
         hearing = self._gate.hearing(frame.at_ns - FRAME_NS, frame.at_ns)
         if hearing == "deaf":
-            self._decoding.spot(frame, self._beside_says)
+            self._decoding.spot(frame, self._beside_says, self._echo.hear(level_dbfs(frame.samples)))
         if hearing != "open" and self._half_duplex:
             self._be_deaf(frame, keep=hearing == "tail")
             return
         if self._was_deaf:
             self._was_deaf = False
+            self._echo.pause()
             self._ears.voice.reset()
         self._listen(frame)
 
