@@ -45,7 +45,8 @@ def needed_quiet_ms(pause: Pause, limits: Limits) -> tuple[int, DecidedBy]:
     if words != "closed":
         if words == "open" and (pause.finished is None or pause.finished >= FINISHED_SHARE):
             return limits.ceiling_ms, "ceiling"
-        return max(limits.ceiling_ms, min(LONGEST_PATIENCE_MS, 2 * limits.ceiling_ms)), "ceiling"
+        longer_ms = 2 * limits.ceiling_ms if words == "surely-open" else 3 * limits.ceiling_ms // 2
+        return max(limits.ceiling_ms, min(LONGEST_PATIENCE_MS, longer_ms)), "ceiling"
     if pause.finished is None:
         return half_way_ms, "silence"
     if pause.finished >= FINISHED_SHARE:

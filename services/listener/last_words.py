@@ -20,8 +20,8 @@ OPEN_WORDS = _listed("""
 """)
 # Of these, the ones that no sentence ends in, whatever the melody says.
 SURELY_OPEN_WORDS = _listed("""
-    a, an, and, as, because, but, by, for, from, i, i'd, i'll, i'm, i've, if, into, my, of, or, our, than, the, their
-    to, until, very, we're, whether, with, your
+    a, about, an, and, as, at, because, but, by, for, from, i, i'd, i'll, i'm, i've, if, in, into, my, of, on, or, our, than
+    the, their, to, until, very, we're, whether, with, your
 """)
 OPEN_ENDINGS = _listed("""
     you know, i mean, i want, i need, i think, i feel, i guess, sort of, kind of, as well as, going to, used to, want to
@@ -31,6 +31,7 @@ OPEN_ENDINGS = _listed("""
 CLOSED_ENDINGS = _listed("""
     i do, i am, i did, i have, i can, i will, i would, i could, i should, i had, i was, he was, she was, it was, it is, that is
     they are, he is, she is, there is, where are you, are you there, how are you, who are you, where am i, who am i, so do i
+    come on, going on, carry on, keep on, this about, that about, it about, all about, looking at, let me in, stay in, bring them in
     what for, what is it, who is it, what was that, what is that, come in, turn it on, put it on, go on, move on, hold on
     like that, like this, about that, do that, after that, because of that, than that, stop that, say that, with that, to do
     think so, hope so, believe so, very well, not well, so well, feel well, sleep well, slept well, get well, as well
