@@ -54,6 +54,11 @@ class Loudspeaker(Protocol):
 
     name: str
 
+    @property
+    def alive(self) -> bool:
+        """Whether the device is still there, as far as can be told without a sound."""
+        ...
+
     async def play(self, pcm: Pcm, rate_hz: int, started: "Started") -> Played:
         """Play to the end or until `stop`; calls `started(first_sample_ns)` when the first sample goes out."""
         ...

@@ -58,6 +58,10 @@ class PacedLoudspeaker:
         self._sink = sink
         self._stopped = asyncio.Event()
 
+    @property
+    def alive(self) -> bool:
+        return True  # a file is always there; an air that went away is noticed at the next sound
+
     async def play(self, pcm: Pcm, rate_hz: int, started: Started) -> Played:
         sound = resample(pcm, rate_hz, RATE_HZ)
         self._stopped.clear()
@@ -229,6 +233,10 @@ class CardLoudspeaker:
     def _wake(self) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._change.set)
+
+    @property
+    def alive(self) -> bool:
+        return bool(self._stream.active)
 
     async def play(self, pcm: Pcm, rate_hz: int, started: Started) -> Played:
         sound = resample(pcm, rate_hz, self._rate_hz)

@@ -51,6 +51,11 @@ class FakeLoudspeaker:
     def __post_init__(self) -> None:
         self._stop = asyncio.Event()
 
+    alive = True
+
+    async def mend(self) -> None:
+        return None
+
     async def play(self, pcm: Pcm, rate_hz: int, started: Started) -> Played:
         self._stop.clear()
         begin = now_ns()

@@ -28,7 +28,7 @@ async def wire(life: Life) -> None:
     config = life.config
     feelings, embedder = await asyncio.to_thread(_open, config)
     lines = load_lines(config.guardian.language)
-    async with life.bus(converse) as bus:
+    async with life.bus(converse, durable=True) as bus:  # words said while it is being started again are answered still
         await life.ready(bus)
         await converse(bus, feelings, embedder.embed, lines, Diary(config.state("companion") / "companion.json"), config, life)
 

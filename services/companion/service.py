@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from device.bus import Bus
-from device.clock import NS_PER_MS, new_id, now_ns
+from device.clock import NS_PER_MS, boot_id, new_id, now_ns
 from device.config import Config
 from device.embedding import Vector
 from device.errors import JournalError
@@ -54,6 +54,7 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.05
 PROBE_S = 5.0
+STALE_NS = 30_000_000_000  # an answer to words older than this would only confuse
 DEADLINE_MS = 5000  # a clause that guardian has not released by then is stale
 FACE_FRESH_NS = 10_000 * NS_PER_MS
 FACE_STRONG = 0.6
@@ -185,8 +186,8 @@ class Companion:
     # ---- events -------------------------------------------------------------------------------------------------------
 
     async def _final(self, event: TranscriptFinal) -> None:
-        if event.id in self._seen:
-            return
+        if event.id in self._seen or now_ns() - event.at_ns > STALE_NS or event.boot != boot_id():
+            return  # told again, or of so long ago that an answer would only confuse
         self._seen.append(event.id)
         self._active_ns, self._unheard_at_ns = now_ns(), None
         if not self._session:

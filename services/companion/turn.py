@@ -40,6 +40,7 @@ from services.companion.moments import (
 
 SOFT_PAUSE_MS = 150
 DRAFT_WORDS = 2
+DEAF_MS = 30_000  # a listener that tells nothing for so long in mid-utterance is dead: its turn is over
 HOLD_MS = 5000  # a voice without words for so long was none
 SPEECH_START_MS = 4000  # from proposal to first sound, at the worst
 SPEECH_CHAR_MS = 110
@@ -108,7 +109,10 @@ def step(state: Turn, event: Input, now_ns: int, limits: Limits) -> Outcome:
     handler = TABLE.get((state.phase, type(event)))
     if handler is None:
         raise IllegalEventError(state.phase, event)
-    return handler(state, event, now_ns, limits)
+    after, actions = handler(state, event, now_ns, limits)
+    if after.phase in (Phase.HEARING, Phase.DRAFTING) and isinstance(event, Voice | Partial):
+        after = replace(after, hold_by_ns=now_ns + DEAF_MS * NS_PER_MS)
+    return after, actions
 
 
 def deadline_ns(state: Turn) -> int | None:
@@ -308,6 +312,11 @@ def _tick(state: Turn, event: Input, now_ns: int, limits: Limits) -> Outcome:
     return state, actions
 
 
+def _deaf_tick(state: Turn, event: Input, now_ns: int, limits: Limits) -> Outcome:
+    """Nothing of what was begun to be heard ever came."""
+    return (Turn(), _abandon(state)) if _due(state.hold_by_ns, now_ns) else (state, [])
+
+
 def _yield_tick(state: Turn, event: Input, now_ns: int, limits: Limits) -> Outcome:
     return (Turn(), []) if _due(state.speech_by_ns, now_ns) else (state, [])
 
@@ -402,8 +411,8 @@ _BUSY: dict[type[Input], Handler] = {
 }  # fmt: skip
 _ROWS: dict[Phase, dict[type[Input], Handler]] = {
     Phase.IDLE: _QUIET,
-    Phase.HEARING: _QUIET | {Empty: _empty},
-    Phase.DRAFTING: _QUIET | {Empty: _empty, Clause: _drafted, ReplyOver: _draft_over, ThinkerGone: _draft_lost},
+    Phase.HEARING: _QUIET | {Empty: _empty, Tick: _deaf_tick},
+    Phase.DRAFTING: _QUIET | {Empty: _empty, Tick: _deaf_tick, Clause: _drafted, ReplyOver: _draft_over, ThinkerGone: _draft_lost},
     Phase.THINKING: _BUSY | {Voice: _hold},
     Phase.HOLDING: _BUSY | {Voice: _hold, Empty: _held_empty, Clause: _drafted, ReplyOver: _draft_over, ThinkerGone: _draft_lost},
     Phase.SPEAKING: _BUSY,

@@ -22,7 +22,7 @@ async def wire(life: Life) -> None:
     scripts = load_scripts(life.config.guardian.language, life.config.guardian.country)
     alarms = AlarmStore(life.config.state("guardian") / "alarms.sqlite")
     try:
-        async with life.bus(guard) as bus:
+        async with life.bus(guard, durable=True) as bus:  # words said while it is being started again are judged still
             await life.ready(bus)
             await guard(bus, rules, scripts, alarms, life)
     finally:

@@ -17,7 +17,7 @@ Sentences = tuple[str, ...]
 class Scripts:
     """The fixed sentences of one language, with the country's line filled in."""
 
-    talks: dict[str, tuple[Sentences, ...]]  # steps of a talk, by kind (and "crisis-asked")
+    talks: dict[str, tuple[Sentences, ...]]  # steps of a talk, by kind (and "crisis-asked", and KIND-silence)
     questions: dict[str, Sentences]
     again: dict[str, Sentences]
     calmed: dict[str, Sentences]

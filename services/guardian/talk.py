@@ -110,7 +110,7 @@ def silence(talk: Talk, now_ns: int, scripts: Scripts) -> tuple[Talk, Decision] 
     """Nobody answered the direct question; None while there is still time."""
     if talk.state is not State.ASKED or now_ns - talk.since_ns < SILENCE_NS:
         return None
-    return _alarm(talk, talk.kind, _asked_script(talk.kind), now_ns, scripts)
+    return _alarm(talk, talk.kind, f"{talk.kind}-silence", now_ns, scripts)
 
 
 def spoken(talk: Talk, now_ns: int) -> Talk:

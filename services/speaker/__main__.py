@@ -6,6 +6,7 @@ from device import lifecycle
 from device.config import Speaker
 from device.lifecycle import Life
 from device.loudspeaker import open_loudspeaker
+from services.speaker.lasting import LastingLoudspeaker
 from services.speaker.service import speak
 from services.speaker.voice import Voice
 
@@ -23,10 +24,9 @@ def open_voice(config: Speaker) -> Voice:
 
 async def wire(life: Life) -> None:
     voice = open_voice(life.config.speaker)
-    loudspeaker = open_loudspeaker(life.config.speaker.loudspeaker)
+    loudspeaker = LastingLoudspeaker(lambda: open_loudspeaker(life.config.speaker.loudspeaker))
     try:
         async with life.bus(speak) as bus:
-            await life.ready(bus)
             await speak(bus, voice, loudspeaker, life)
     finally:
         await loudspeaker.close()

@@ -9,11 +9,12 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass
+from typing import Protocol
 
 from device.audio import Loudspeaker, Played
 from device.bus import Bus
 from device.clock import now_ns
-from device.errors import EngineError
+from device.errors import DeviceError, EngineError
 from device.events import SpeechEnded, SpeechRequest, SpeechStarted, SpeechStop, StateChanged
 from device.lifecycle import Life
 from services.speaker.outage import Outage
@@ -26,12 +27,21 @@ WITHOUT_GUARDIAN = "I have to be quiet for a moment, something in me is not work
 LOOK_S = 0.25  # how often the outage is looked at
 REMEMBERED_EVENTS = 256  # a redelivered request is never said twice, a redelivered stop cuts nothing off
 PROBE_S = 5.0
+MEND_S = 2.0  # how often a loudspeaker that is not there is looked for
 
 SpeakerBus = Bus[SpeechRequest | SpeechStop | StateChanged, SpeechStarted | SpeechEnded]
 
 
+class Mendable(Loudspeaker, Protocol):
+    """A loudspeaker that may be away and come back."""
+
+    async def mend(self) -> None:
+        """Open the device if it is not there any more; DeviceError while it cannot be had."""
+        ...
+
+
 async def speak(
-    bus: Bus[SpeechRequest | SpeechStop | StateChanged, SpeechStarted | SpeechEnded], voice: Voice, loudspeaker: Loudspeaker, life: Life
+    bus: Bus[SpeechRequest | SpeechStop | StateChanged, SpeechStarted | SpeechEnded], voice: Voice, loudspeaker: Mendable, life: Life
 ) -> None:
     """Speaks the clauses that guardian releases, and says what was heard of them."""
     mouth = Mouth(bus, voice, loudspeaker, life)
@@ -40,6 +50,7 @@ async def speak(
         tasks.create_task(mouth.play_out())
         tasks.create_task(mouth.prove_alive())
         tasks.create_task(mouth.mind_the_guardian())
+        tasks.create_task(mouth.mind_the_loudspeaker())
         async for event in bus.hear():
             match event:
                 case SpeechRequest():
@@ -63,7 +74,7 @@ class Job:
 class Mouth:
     """The queue between request, synthesis and sound. `_epoch` counts stops: whatever belongs to an older one is dropped."""
 
-    def __init__(self, bus: SpeakerBus, voice: Voice, loudspeaker: Loudspeaker, life: Life) -> None:
+    def __init__(self, bus: SpeakerBus, voice: Voice, loudspeaker: Mendable, life: Life) -> None:
         self._bus, self._voice, self._loudspeaker, self._life = bus, voice, loudspeaker, life
         self._wanted: asyncio.Queue[Job] = asyncio.Queue()
         self._ready: asyncio.Queue[Job] = asyncio.Queue(maxsize=2)
@@ -73,7 +84,8 @@ class Mouth:
         self._guardian_there = False
         self._voice_free = asyncio.Lock()
         self._worked_ns = 0
-        self._unwell = ""  # the code of the trouble that was announced last; empty while well
+        self._unwell = ""  # the code of the voice's trouble that was announced last; empty while well
+        self._mute = "not-opened"  # the code of the loudspeaker's; not ready before the first sound could go out
 
     def request(self, event: SpeechRequest) -> None:
         """Say this after all that was asked before it, or at once if it is urgent."""
@@ -127,7 +139,7 @@ class Mouth:
         self._life.worked()
         if self._unwell:
             self._unwell = ""
-            await self._life.ready(self._bus)
+            await self._well_again()
         return shaped
 
     async def play_out(self) -> None:
@@ -152,6 +164,8 @@ class Mouth:
         playing = asyncio.ensure_future(self._loudspeaker.play(shaped.pcm, shaped.rate_hz, started))
         try:
             await asyncio.shield(playing)
+        except DeviceError as trouble:
+            await self._lost(trouble)
         finally:  # told to end in the middle of a clause: what was heard until then still counts
             self._loudspeaker.stop()
             await asyncio.wait({playing})
@@ -182,6 +196,28 @@ class Mouth:
             if self._outage.sentence_due(now):
                 log.warning("guardian is gone: one built-in sentence, then silence")
                 self._enqueue(SpeechRequest(index=0, text=WITHOUT_GUARDIAN, by="guardian", last=True, urgent=True))
+
+    async def mind_the_loudspeaker(self) -> None:
+        """Ready once the loudspeaker is there; degraded while it is not; looked for until it comes."""
+        while True:
+            try:
+                await self._loudspeaker.mend()
+            except DeviceError as trouble:
+                await self._lost(trouble)
+            else:
+                if self._mute:
+                    self._mute = ""
+                    await self._well_again()
+            await asyncio.sleep(MEND_S)
+
+    async def _lost(self, trouble: DeviceError) -> None:
+        if self._mute != trouble.code:
+            self._mute = trouble.code
+            await self._life.degraded(self._bus, trouble)
+
+    async def _well_again(self) -> None:
+        if not self._unwell and not self._mute:
+            await self._life.ready(self._bus)
 
     async def prove_alive(self) -> None:
         """The watchdog is fed by sound that was made: a probe of the voice whenever nothing else was said for a while."""

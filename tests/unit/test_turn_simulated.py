@@ -192,3 +192,13 @@ def test_simulation_notices_a_broken_table() -> None:
     except AssertionError:
         return
     raise AssertionError("a missing end went unnoticed")
+
+
+def test_a_listener_that_dies_in_mid_utterance_does_not_hold_the_turn_for_ever() -> None:
+    state, _ = step(Turn(), m.Voice("t"), 1, LIMITS)
+    state, _ = step(state, m.Partial("t", "i wanted to say", 300), 2, LIMITS)
+    due = deadline_ns(state)
+    assert due is not None
+    state, actions = step(state, m.Tick(), due, LIMITS)
+    assert state.phase is Phase.IDLE
+    assert any(isinstance(action, m.Cancel) for action in actions)
