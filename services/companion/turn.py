@@ -117,7 +117,7 @@ def step(state: Turn, event: Input, now_ns: int, limits: Limits) -> Outcome:
 
 def deadline_ns(state: Turn) -> int | None:
     """When the next Tick is due; None while there is nothing to wait for."""
-    if state.phase is Phase.HOLDING:  # the other timers wait until it is clear whether the person goes on
+    if state.phase in (Phase.HEARING, Phase.DRAFTING, Phase.HOLDING):  # the other timers wait until it is clear what the person says
         return state.hold_by_ns
     timers = [t for t in (state.slow_at_ns, state.limit_at_ns, state.speech_by_ns) if t is not None]
     return min(timers, default=None)

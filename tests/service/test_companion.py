@@ -13,8 +13,8 @@ from device.bus import Bus
 from device.clock import now_ns
 from device.config import Companion, Config, Paths
 from device.events import (
-    Emotion,
     AlarmRaised,
+    Emotion,
     MemoryNoted,
     ReplyCancel,
     ReplyClause,
