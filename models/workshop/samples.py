@@ -24,7 +24,8 @@ REMEMBERED = {  # what may follow a memory that was told, by intent
     "encouraging": ("Tell me about it again if you like.", "Tell me more about it."),
     "neutral": ("Perhaps that belongs to it.", "We can talk about that too."),
 }
-MIRRORED = 0.6  # of the statements that could be turned round and were answered otherwise
+OWN_TAIL = 0.4  # a second sentence that fits only there is easily said in the wrong place
+MIRRORED = 0.7  # of the statements that could be turned round and were answered otherwise
 HISTORY = 6  # exchanges; the thinker keeps about as many
 
 
@@ -126,7 +127,8 @@ class Maker:
         anything. Else it is not given, and the answer stands alone."""
         first, stop, rest = reply.partition(". ")
         if content(turned) and content(turned) <= content(first):
-            return turned, target, f"{turned} {rest}" if stop else turned
+            own = stop and rng.random() < OWN_TAIL
+            return turned, target, f"{turned} {rest if own else tail(self._tails, target.intent, feeling, rng)}"
         if rng.random() < MIRRORED:
             intent = rng.choice(sorted(self._tails))
             return turned, replace(target, intent=intent), f"{turned} {tail(self._tails, intent, feeling, rng)}"
