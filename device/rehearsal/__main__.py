@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from device import config as config_module
-from device.errors import BesideError, InputError
+from device.camera import open_camera
+from device.errors import BesideError
 from device.rehearsal.conversation import hold
 from device.rehearsal.person import FLITE_VOICES, Clip, recording, say, voice_for
 from device.rehearsal.stage import Choices, set_up
@@ -51,8 +52,8 @@ def clips_of(options: argparse.Namespace, device_voice: str) -> list[Clip]:
 
 
 async def rehearse(options: argparse.Namespace) -> int:
-    if options.camera and not options.camera.is_file():
-        raise InputError("camera-file-missing", f"There is no picture or video {options.camera}.", "Check the name and the folder.")
+    if options.camera:  # read as the watcher will read it: a wrong file is told now, not after the house has started
+        await open_camera(f"file:{options.camera}").close()
     base = config_module.load(options.config)
     clips = clips_of(options, base.speaker.flite_voice if (options.tts or base.speaker.tts) == "flite" else "")
     stage = set_up(base, options.out, Choices(options.camera, options.stt, options.tts))

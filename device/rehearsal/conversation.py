@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Never
 
-from device.bus import Bus
+from device.bus import Account, Bus
 from device.clock import now_ns
-from device.errors import BesideError, EngineError
+from device.errors import BesideError, BusError, EngineError
 from device.events import ConsentChanged, ConsentRequest, Event, FaceSeen, SessionSealed, StateChanged
 from device.house import VOICE, House
 from device.rehearsal.air_process import AirProcess
@@ -31,6 +31,7 @@ HEARD_S = 6.0  # after the true end: longest endpoint, and some more
 ANSWER_S = 30.0  # a silent Beside is given up after this
 GOODBYE_S = 1.0  # after a goodbye the conversation closes by itself
 SEALED_S = 2.0  # the house has waited already; the tap may be a moment behind
+CONSENT_S = 10.0
 FACE_S = 10.0
 FATAL = {65, 70, 74, 78}  # exit codes that a new start cannot help: input, engine, device, configuration
 
@@ -43,6 +44,18 @@ async def consent(bus: Bus[ConsentChanged, ConsentRequest]) -> None:
     async for event in bus.hear():
         if event.camera and event.keep_emotions:
             return
+
+
+async def agree(account: Account, limit_s: float = CONSENT_S) -> None:
+    """Give both consents; returns when they are in force. BusError when the recorder is silent for longer than the limit."""
+    connection: Bus[ConsentChanged, ConsentRequest] = Bus(account, consent)
+    try:
+        async with asyncio.timeout(limit_s), connection as bus:
+            await consent(bus)
+    except TimeoutError as error:
+        raise BusError(
+            "recorder-silent", "The recorder has not answered, so the camera stays closed.", "Run it again, or without --camera."
+        ) from error
 
 
 @dataclass(slots=True)
@@ -152,10 +165,9 @@ class Rehearsal:
             raise EngineError(f"{name}-cannot-start", words[2] or words[0] or f"The {name} cannot start.")
 
     async def _open_eyes(self) -> None:
-        connection: Bus[ConsentChanged, ConsentRequest] = Bus(self._house.account("operator"), consent)
-        async with asyncio.timeout(FACE_S), connection as bus:
-            await consent(bus)
-        await self._seen.until(lambda: any(face.moods for face in self._seen.ledger.faces), FACE_S)
+        await agree(self._house.account("operator"))
+        if not await self._seen.until(lambda: any(face.moods for face in self._seen.ledger.faces), FACE_S):
+            self._telling.progress(f"  No mood of a face after {FACE_S:.0f} s; the conversation goes on without.")
 
     async def _exchange(self, air: AirProcess, clip: Clip) -> None:
         """One clip, and everything until the answer to it has ended."""

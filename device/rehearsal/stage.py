@@ -15,6 +15,7 @@ from device.config import ROOT, Config
 from device.errors import InputError
 
 MARK = ".rehearsal"  # only a folder that bears this mark is ever emptied
+RESULTS = ("session.md", "emotions.txt", "turns.jsonl", "heard.wav", "talk.wav")  # what a rehearsal writes beside its journal
 LONGEST_TEMP = 60  # bytes of the temp folder's path, so that the sockets in it stay below the kernel's 107
 
 
@@ -52,8 +53,7 @@ def set_up(base: Config, out: Path | None, choices: Choices) -> Stage:
     data = out / "journal"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if data.exists() and not (data / MARK).exists():
-            raise InputError("out-not-ours", f"The folder {data} is not a rehearsal's.", "Choose another folder with --out.")
+        _clear(out, data)
         shutil.rmtree(data, ignore_errors=True)  # each rehearsal begins without memories
         data.mkdir(mode=0o700)
         (data / MARK).touch()
@@ -66,6 +66,16 @@ def set_up(base: Config, out: Path | None, choices: Choices) -> Stage:
     config_path = run / "config.yaml"
     config_path.write_text(yaml.safe_dump(settings), encoding="utf-8")
     return Stage(out, run, Config.model_validate(settings), config_path)
+
+
+def _clear(out: Path, data: Path) -> None:
+    """Remove the results of an earlier rehearsal, so that none passes for this one's; InputError where they are somebody else's."""
+    if not (data / MARK).exists():
+        if strange := [path for path in (data, *(out / name for name in RESULTS)) if os.path.lexists(path)]:
+            raise InputError("out-not-ours", f"{strange[0]} is not a rehearsal's.", "Choose another folder with --out.")
+        return
+    for path in [*(out / name for name in RESULTS), *(out / "logs").glob("*.log")]:
+        path.unlink(missing_ok=True)
 
 
 def _share_cache(home: Path, data: Path) -> None:

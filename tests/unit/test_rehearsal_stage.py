@@ -46,6 +46,24 @@ def test_set_up_leaves_a_stranger_s_folder_alone(tmp_path: Path) -> None:
     assert theirs.read_text() == "mine"
 
 
+def test_set_up_takes_away_what_an_earlier_rehearsal_left(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    set_up(Config(), out, Choices()).strike()
+    results = [out / name for name in ("session.md", "emotions.txt", "turns.jsonl", "heard.wav", "talk.wav", "logs/watcher.log")]
+    for path in [*results, out / "notes.txt"]:
+        path.write_text("of yesterday")
+    set_up(Config(), out, Choices()).strike()
+    assert [path.name for path in results if path.exists()] == []
+    assert (out / "notes.txt").read_text() == "of yesterday"
+
+
+def test_set_up_overwrites_no_stranger_s_file_of_the_same_name(tmp_path: Path) -> None:
+    (tmp_path / "session.md").write_text("mine")
+    with pytest.raises(InputError, match="--out"):
+        set_up(Config(), tmp_path, Choices())
+    assert (tmp_path / "session.md").read_text() == "mine"
+
+
 def test_set_up_says_so_when_the_folder_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written"):
