@@ -48,7 +48,7 @@ from services.companion.policy.feeling import Feeling, Feelings
 from services.companion.policy.intent import Choice, choose
 from services.companion.policy.manner import objection
 from services.companion.policy.noting import worth_remembering
-from services.companion.turn import Limits, Phase, Turn, deadline_ns, step
+from services.companion.turn import Limits, Phase, Turn, deadline_ns, step, words_to_answer
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class Companion:
         self._face: FaceSeen | None = None
         self._thinker = "gone"
         self._goodbye_turn = ""
-        self._machine_line: tuple[str, str] = ("", "")  # (turn, sentence) of today's disclosure, until it was heard
+        self._machine_line: tuple[str, str] = ("", "")  # (turn, sentence) that Beside is a machine, until it was heard
         self._unheard_at_ns: int | None = None
         self._active_ns = now_ns()
 
@@ -194,14 +194,16 @@ class Companion:
             self._session = new_id()
             self._history = History()
             await self._bus.say(SessionOpened(session=self._session, turn=event.turn, who=self._config.person.name))
-        await self._apply(m.Final(event.turn, event.text, self._preface(event.turn)))
+        await self._apply(m.Final(event.turn, event.text, await self._preface(event)))
 
-    def _preface(self, turn: str) -> str:
-        """Once a day, before the first answer."""
+    async def _preface(self, event: TranscriptFinal) -> str:
+        """Once a day, before the first answer; none when that answer says by itself that Beside is a machine."""
         today = datetime.date.today().isoformat()  # a day is the person's own
         if not self._config.companion.say_not_human_daily or self._diary.said_machine_on == today:
             return ""
-        self._machine_line = (turn, self._lines["machine_daily"])
+        if (await self._answer(words_to_answer(self._state, event.text), event.turn)).choice.line == "machine_asked":
+            return ""
+        self._machine_line = (event.turn, self._lines["machine_daily"])
         return self._machine_line[1]
 
     async def _empty(self, event: TranscriptEmpty) -> None:
@@ -299,6 +301,8 @@ class Companion:
         answer = await self._answer(action.words, action.turn)
         if answer.choice.line:
             said = m.Clause(action.turn, action.draft, self._lines[answer.choice.line], scripted=True)
+            if answer.choice.line == "machine_asked":
+                self._machine_line = (action.turn, said.text)
             return [said, m.ReplyOver(action.turn, action.draft, "nothing")]
         if self._thinker in ("gone", "starting"):
             return [m.ReplyOver(action.turn, action.draft, "waking" if self._thinker == "starting" else "failed")]

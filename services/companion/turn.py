@@ -123,6 +123,11 @@ def deadline_ns(state: Turn) -> int | None:
     return min(timers, default=None)
 
 
+def words_to_answer(state: Turn, text: str) -> str:
+    """What a new utterance will be answered as: its own words, after those of the turns before it that got no answer."""
+    return _join(state.words if state.phase in (Phase.THINKING, Phase.HOLDING) else state.carried, text)
+
+
 # ---- listening -------------------------------------------------------------------------------------------------------
 
 

@@ -192,7 +192,7 @@ async def test_crisis_takes_the_floor_after_the_alarm_was_stored(broker: Any, tm
         said = stage.of(SpeechRequest, "t1")
         assert all(request.by == "guardian" for request in said)
         assert [request.urgent for request in said] == [True, False, False, False]
-        assert "red button" in " ".join(stage.spoken("t1"))
+        assert "call button" in " ".join(stage.spoken("t1"))
         assert stage.heard.index(stage.of(AlarmRaised)[0]) < stage.heard.index(said[0])
         assert AlarmStore(tmp_path / "alarms.sqlite").count() == 1
         await asyncio.sleep(0.2)
@@ -282,6 +282,29 @@ async def test_machine_says_what_it_is_once_a_day(broker: Any, tmp_path: Path) -
         await stage.person_says("nobody came today", "t2")
         await stage.over("t2")
         assert "machine" not in " ".join(stage.spoken("t2"))
+
+
+async def test_machine_says_what_it_is_only_once_when_that_was_asked_first(broker: Any, tmp_path: Path) -> None:
+    async with staged(broker, tmp_path, daily=True) as stage:
+        await stage.bus.say(VoiceStarted(turn="t1"))
+        await stage.bus.say(TranscriptPartial(turn="t1", text="who are you", quiet_ms=180))
+        await stage.person_says("who are you", "t1")
+        await stage.over("t1")
+        assert stage.spoken("t1") == ["I am Beside, a talking machine. I am not a person, but I do listen."]
+        await stage.person_says("nobody came today", "t2")
+        await stage.over("t2")
+        assert "machine" not in " ".join(stage.spoken("t2"))  # today it has been said
+
+
+async def test_machine_says_what_it_is_only_once_when_words_were_joined(broker: Any, tmp_path: Path) -> None:
+    async with staged(broker, tmp_path, daily=True) as stage:
+        stage.silent_speaker = True
+        await stage.person_says("tell me who are", "t1")
+        await stage.until(lambda: stage.of(ReplyRequest))
+        stage.silent_speaker = False
+        await stage.person_says("you then", "t2")
+        await stage.over("t2")
+        assert len([text for text in stage.spoken("t2") if "machine" in text]) == 1
 
 
 async def test_second_unheard_voice_is_asked_to_say_it_again(broker: Any, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_explicit_words_raise_an_alarm_and_ask_directly() -> None:
     talk, said, alarm = say(Talk(), "i want to kill myself")
     assert alarm == "crisis"
     assert talk.state is State.ALARMED
-    assert "press your red button" in " ".join(said)
+    assert "press your call button" in " ".join(said)
     assert said[-1] == "Are you thinking about killing yourself?"
 
 
