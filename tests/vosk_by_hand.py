@@ -43,7 +43,9 @@ def _acoustic_model(random: np.random.Generator) -> str:
     states = "<State> 0 <PdfClass> 0 <Transition> 0 0.5 <Transition> 1 0.5 </State> \n<State> 1 </State> \n"
     topology = f"<Topology> \n<TopologyEntry> \n<ForPhones> \n1 2 3 \n</ForPhones> \n{states}</TopologyEntry> \n</Topology> \n"
     triples = "<Triples> 3\n1 0 0 \n2 0 1 \n3 0 2 \n</Triples> \n"
-    transitions = f"<TransitionModel> \n{topology}{triples}<LogProbs> \n{_vector(np.log([1.0] + [0.5] * 6))}</LogProbs> \n</TransitionModel> \n"
+    transitions = (
+        f"<TransitionModel> \n{topology}{triples}<LogProbs> \n{_vector(np.log([1.0] + [0.5] * 6))}</LogProbs> \n</TransitionModel> \n"
+    )
     spliced = ", ".join(f"Offset(input, {at})" if at else "input" for at in SPLICE)
     config = (
         f"<Nnet3> \ninput-node name=input dim={CEPS}\ncomponent-node name=affine component=affine input=Append({spliced})\n"

@@ -83,7 +83,7 @@ def build(out: Path, share: float = BEDSIDE_SHARE) -> dict[str, int]:
     own = {gram[0] for gram in bedside.grams(1)} - {END}
     vocabulary = own | set(by_share[:VOCABULARY])
     bigrams, trigrams = general_grams({*vocabulary, START, END})
-    grams = [
+    grams: list[set[tuple[str, ...]]] = [
         {(word,) for word in (*vocabulary, START, END)},
         bigrams | bedside.grams(2) | {part for gram in trigrams for part in (gram[1:], gram[:-1])},
         trigrams | bedside.grams(3),

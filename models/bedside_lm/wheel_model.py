@@ -89,7 +89,7 @@ def read(path: Path) -> WheelModel:
     trigrams, at = raw[at:], at + ((counts[2] + 1) * stride3 + 7) // 8 + 8
     used = int(unigrams["first"][-1])  # a few fewer than counted: what stands beyond is empty
     first3 = _field(bigrams, word_bits + 32, stride2, next_bits, used)
-    word_of_bigram = np.repeat(np.arange(counts[0]), np.diff(unigrams["first"].astype(np.int64)))
+    word_of_bigram = np.repeat(np.arange(counts[0]), np.asarray(np.diff(unigrams["first"].astype(np.int64)), np.int64))
     parents = np.repeat(np.arange(used), np.diff(first3, append=counts[2]))
     low, high = (_field(bigrams, word_bits + shift, stride2, 16, used) for shift in (0, 16))
     natural = np.log(LOG_BASE)
