@@ -66,6 +66,8 @@ class Desk:
         """One turn: say the words, wait for the whole reply, show it as one line (or as it comes, to a person)."""
         self.turn, self.clauses = new_id(), []
         self.answered.clear()
+        if len(words) > LONGEST_CHARS:
+            self.terminal.progress(f"That line has {len(words):,} characters; Beside takes the first {LONGEST_CHARS:,}.")
         start_ns = now_ns()
         await self.bus.say(VoiceStarted(turn=self.turn))
         await self.bus.say(TranscriptFinal(

@@ -92,3 +92,16 @@ async def test_not_ready_is_a_sentence_that_names_who_is_missing(broker: Any, mo
     monkeypatch.setattr(service, "READY_S", 0.2)
     with pytest.raises(service.EngineError, match="thinker"):
         await type_lines(broker, PipeTerminal, "hello\n")
+
+
+async def test_line_that_is_too_long_is_cut_aloud(broker: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    heard: list[str] = []
+
+    def answer(text: str) -> list[tuple[str, bool]]:
+        heard.append(text)
+        return [("Yes.", True)]
+
+    async with house(broker, answer):
+        assert await type_lines(broker, PipeTerminal, "x" * 2001 + "\n" + "y" * 2000 + "\n") == "Yes.\nYes.\n"
+    assert heard == ["x" * 2000, "y" * 2000]
+    assert capsys.readouterr().err.count("2,001 characters") == 1
