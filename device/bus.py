@@ -99,7 +99,8 @@ def hears_and_says(service: Callable[..., Any]) -> tuple[tuple[type[Event], ...]
 class Bus(Generic[H, S]):
     """One connection to the broker, for one service function. Use as an async context manager."""
 
-    def __init__(self, account: Account, service: Callable[..., Any]) -> None:
+    def __init__(self, account: Account, service: Callable[..., Any], state: StateChanged | None = None) -> None:
+        """`state`: how the service is, told as soon as there is a connection, until `announce` tells otherwise."""
         self._account = account
         self.hears, self.says = hears_and_says(service)
         self.counters = Counters()
@@ -108,7 +109,7 @@ class Bus(Generic[H, S]):
         self._outbox: deque[Event] = deque(maxlen=OUTBOX_EVENTS)
         self._flushing = asyncio.Lock()
         self._client: aiomqtt.Client | None = None
-        self._state: StateChanged | None = None
+        self._state = state
         self._keeper: asyncio.Task[None] | None = None
         self._refused: asyncio.Future[None] | None = None
 

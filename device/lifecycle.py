@@ -3,7 +3,7 @@
 A service's `__main__.py` hands its wiring to `main`; the wiring builds the engines and calls the one service function:
 
     async def wire(life: Life) -> None:
-        async with life.bus(listen) as bus:
+        async with life.bus(listen) as bus:         # says that the service is starting
             microphone = open_microphone(life.config.listener.microphone)
             await life.ready(bus)
             await listen(bus, microphone, ...)
@@ -63,8 +63,9 @@ class Life:
         return Account(name, password, self.config.bus_socket, durable)
 
     def bus(self, service: Callable[..., Any], durable: bool = False) -> Bus[Any, Any]:
-        """The bus for the service function, whose annotation says what it hears and says."""
-        return Bus(self.account(durable=durable), service)
+        """The bus for the service function, whose annotation says what it hears and says. The service is `starting` until it is ready."""
+        starting = StateChanged(service=self.service, state="starting")
+        return Bus(self.account(durable=durable), service, starting)
 
     async def ready(self, bus: Bus[Any, Any]) -> None:
         notify_systemd("READY=1")

@@ -54,6 +54,7 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.05
 PROBE_S = 5.0
+WAKING_NS = 90_000_000_000  # a thinker of which nothing was heard is given this long after our own start
 STALE_NS = 30_000_000_000  # an answer to words older than this would only confuse
 DEADLINE_MS = 5000  # a clause that guardian has not released by then is stale
 FACE_FRESH_NS = 10_000 * NS_PER_MS
@@ -116,7 +117,8 @@ class Companion:
         self._seen: deque[str] = deque(maxlen=REMEMBERED)  # ids of what must arrive: redelivered ones are no news
         self._judged: OrderedDict[str, TranscriptJudged] = OrderedDict()
         self._face: FaceSeen | None = None
-        self._thinker = "gone"
+        self._thinker = "unknown"
+        self._began_ns = now_ns()
         self._goodbye_turn = ""
         self._machine_line: tuple[str, str] = ("", "")  # (turn, sentence) that Beside is a machine, until it was heard
         self._unheard_at_ns: int | None = None
@@ -152,7 +154,7 @@ class Companion:
                 case SpeechEnded():
                     await self._heard(event)
                 case StateChanged(service="thinker"):
-                    await self._thinker_is(event.state)
+                    await self._thinker_is(event)
                 case _:
                     pass
 
@@ -263,10 +265,14 @@ class Companion:
                 await self._life.degraded(self._bus, trouble)
         await self._apply(m.Heard(event.turn, event.index, event.last, event.interrupted))
 
-    async def _thinker_is(self, state: str) -> None:
-        self._thinker = state
-        if state == "gone":
+    async def _thinker_is(self, event: StateChanged) -> None:
+        self._thinker = event.state
+        if event.state == "gone":
             await self._apply(m.ThinkerGone())
+
+    def _thinker_wakes(self) -> bool:
+        """It loads its model, or is still on its way to say so."""
+        return self._thinker == "starting" or (self._thinker == "unknown" and now_ns() - self._began_ns < WAKING_NS)
 
     # ---- the table's actions --------------------------------------------------------------------------------------------
 
@@ -304,8 +310,8 @@ class Companion:
             if answer.choice.line == "machine_asked":
                 self._machine_line = (action.turn, said.text)
             return [said, m.ReplyOver(action.turn, action.draft, "nothing")]
-        if self._thinker in ("gone", "starting"):
-            return [m.ReplyOver(action.turn, action.draft, "waking" if self._thinker == "starting" else "failed")]
+        if self._thinker not in ("ready", "degraded"):
+            return [m.ReplyOver(action.turn, action.draft, "waking" if self._thinker_wakes() else "failed")]
         await self._bus.say(ReplyRequest(
             session=self._session, turn=action.turn, draft=action.draft, who=self._config.person.name,
             history=self._history.exchanges(but=action.turn), face=answer.face, feeling=answer.feeling.emotion, intent=answer.choice.intent,

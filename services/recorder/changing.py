@@ -9,10 +9,11 @@ import sys
 from contextlib import closing
 from typing import Any
 
+from device.bus import Bus
 from device.clock import boot_id, wall_s
 from device.config import Config
 from device.errors import BusError, InputError
-from device.events import ConsentChanged, ConsentRequest, ForgetDone, ForgetRequest
+from device.events import ConsentChanged, ConsentRequest, ForgetDone, ForgetRequest, SessionSealed
 from device.journal import Journal
 from device.journal_reading import open_reader
 from device.lifecycle import Life
@@ -123,7 +124,8 @@ def _house_is_up(config: Config) -> bool:
 
 async def _ask(config: Config, request: ForgetRequest | ConsentRequest) -> ForgetDone | ConsentChanged:
     life = Life("operator", config)
-    async with life.bus(operate) as bus:
+    connection: Bus[ForgetDone | ConsentChanged | SessionSealed, ForgetRequest | ConsentRequest] = Bus(life.account(), operate)
+    async with connection as bus:  # an operator is no service and has no state
         try:
             return await asyncio.wait_for(operate(bus, request), ANSWER_S)
         except TimeoutError as error:

@@ -1,5 +1,6 @@
 """The thinker as a process: `python -m services.thinker`, and `… think --file LINES.jsonl` without a bus."""
 
+import asyncio
 import os
 import sys
 
@@ -33,9 +34,9 @@ def open_library(config: Config) -> Library:
 
 
 async def wire(life: Life) -> None:
-    mind = open_mind(life.config)
-    library = open_library(life.config)
-    async with life.bus(think) as bus:
+    async with life.bus(think) as bus:  # first, so that a large model that takes its time is known to be on its way
+        mind = await asyncio.to_thread(open_mind, life.config)
+        library = await asyncio.to_thread(open_library, life.config)
         await life.ready(bus)
         await think(bus, mind, library, life.config.thinker, life)
 

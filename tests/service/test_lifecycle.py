@@ -243,3 +243,12 @@ def test_a_place_has_no_words() -> None:
         int(CANARY)
     assert place_of(failed.value).startswith("ValueError at tests/service/test_lifecycle.py:")
     assert "marguerite" not in place_of(failed.value)
+
+
+async def test_service_is_starting_from_its_first_word_until_it_is_ready(broker: Any, tmp_path: Path) -> None:
+    life = Life("speaker", Config.model_validate({"paths": {"run": broker.run, "data": tmp_path}}))
+    async with life.bus(opens) as bus:
+        assert (await state_of(broker, "speaker")).state == "starting"
+        await life.ready(bus)
+        assert (await state_of(broker, "speaker")).state == "ready"
+    assert (await state_of(broker, "speaker")).state == "gone"
