@@ -127,8 +127,7 @@ class AlarmRaised(Event):
     """Help or crisis: stored before a word is spoken."""
 
     topic = "alarm.raised"
-    must_arrive = True
-    retained = True
+    must_arrive = True  # and not retained: the broker's store must not keep words that may be forgotten
     alarm: str  # its id
     level: Level
     kind: Literal["help", "crisis", "medical", "abuse"]
@@ -324,11 +323,14 @@ class ForgetRequest(Event):
 
 
 class MemoryForgotten(Event):
-    """The rows are gone; the thinker must erase its index and rebuild it from what is told again."""
+    """The rows are gone: each service erases what it holds of them; the thinker rebuilds its index from what is told again."""
 
     topic = "memory.forgotten"
+    must_arrive = True  # also to a guardian that is being started again: its alarms hold words
     request: str  # id of the forget.request
     everything: bool
+    forget_session: str = ""  # empty: everything
+    turns: tuple[str, ...] = ()  # of the session; a long one is told in several events
     memories: tuple[str, ...]  # ids
 
 

@@ -19,6 +19,7 @@ from device.errors import JournalError
 from device.events import (
     FaceLabel,
     FaceSeen,
+    MemoryForgotten,
     MemoryNoted,
     ReplyCancel,
     ReplyClause,
@@ -66,7 +67,7 @@ REMEMBERED = 64
 Embed = Callable[[str], Vector]
 CompanionBus = Bus[
     VoiceStarted | TranscriptPartial | TranscriptFinal | TranscriptEmpty | StopHeard | FaceSeen | TranscriptJudged
-    | ReplyClause | ReplyEnded | SpeechRefused | SpeechStarted | SpeechEnded | StateChanged,
+    | ReplyClause | ReplyEnded | SpeechRefused | SpeechStarted | SpeechEnded | MemoryForgotten | StateChanged,
     SessionOpened | TurnPlanned | ReplyRequest | ReplyCancel | SpeechProposed | MemoryNoted | SessionClosed,
 ]  # fmt: skip
 
@@ -83,7 +84,7 @@ class Answer:
 async def converse(
     bus: Bus[
         VoiceStarted | TranscriptPartial | TranscriptFinal | TranscriptEmpty | StopHeard | FaceSeen | TranscriptJudged
-        | ReplyClause | ReplyEnded | SpeechRefused | SpeechStarted | SpeechEnded | StateChanged,
+        | ReplyClause | ReplyEnded | SpeechRefused | SpeechStarted | SpeechEnded | MemoryForgotten | StateChanged,
         SessionOpened | TurnPlanned | ReplyRequest | ReplyCancel | SpeechProposed | MemoryNoted | SessionClosed,
     ],
     feelings: Feelings, embed: Embed, lines: Lines, diary: Diary, config: Config, life: Life,
@@ -153,6 +154,8 @@ class Companion:
                     await self._apply(m.Refused(event.turn, event.index, bool(event.replaced_by)))
                 case SpeechEnded():
                     await self._heard(event)
+                case MemoryForgotten():
+                    self._forget(event)
                 case StateChanged(service="thinker"):
                     await self._thinker_is(event)
                 case _:
@@ -264,6 +267,12 @@ class Companion:
             except JournalError as trouble:
                 await self._life.degraded(self._bus, trouble)
         await self._apply(m.Heard(event.turn, event.index, event.last, event.interrupted))
+
+    def _forget(self, event: MemoryForgotten) -> None:
+        """The talk goes on, but nothing that was said in it before stands in a prompt again."""
+        if event.everything or event.forget_session == self._session:
+            self._history = History()
+            self._answers.clear()
 
     async def _thinker_is(self, event: StateChanged) -> None:
         self._thinker = event.state

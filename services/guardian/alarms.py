@@ -1,6 +1,7 @@
 """The guardian's own small store: an alarm stands on the disk before a word of it is spoken."""
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from device.errors import JournalError
@@ -18,13 +19,15 @@ class AlarmStore:
     """SQLite in WAL mode with synchronous=FULL: committed means on the disk. JournalError if it cannot be opened or written."""
 
     def __init__(self, path: Path) -> None:
+        """Readable by the file's group too: on an appliance that is the recorder, who searches it when something is forgotten."""
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)  # its words are for the care team; the WAL takes its rights from the file
+            path.touch(mode=0o640)  # its words are for the care team; the WAL takes its rights from the file
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2.0)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("PRAGMA secure_delete=ON")
             self._db.execute(SCHEMA)
         except (sqlite3.Error, OSError) as error:
             raise self._trouble() from error
@@ -39,6 +42,22 @@ class AlarmStore:
                     alarm.boot, alarm.at_ns, alarm.wall_s,
                 ),
             )  # fmt: skip
+        except sqlite3.Error as error:
+            raise self._trouble() from error
+
+    def forget(self, session: str, turns: Sequence[str]) -> None:
+        """Erase the words of these alarms, and their traces on the disk; that there was an alarm, when and of what kind, stays.
+
+        An empty session means every alarm. Blocking. JournalError if the disk refuses.
+        """
+        try:
+            if session:
+                self._db.execute("UPDATE alarms SET words = '' WHERE session = ?", (session,))
+                self._db.executemany("UPDATE alarms SET words = '' WHERE turn = ?", [(turn,) for turn in turns if turn])
+            else:
+                self._db.execute("UPDATE alarms SET words = ''")
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
             raise self._trouble() from error
 

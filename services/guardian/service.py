@@ -14,6 +14,7 @@ from device.errors import JournalError
 from device.events import (
     AlarmRaised,
     Level,
+    MemoryForgotten,
     SpeechEnded,
     SpeechProposed,
     SpeechRefused,
@@ -43,14 +44,14 @@ UNANSWERED = ("floor.guardian", "floor.stop-word", "form.stale", "form.no-turn")
 SCRIPT_INDEX = 1000  # the guardian's own sentences count from here, apart from the companion's clauses of the same turn
 
 GuardianBus = Bus[
-    TranscriptPartial | TranscriptFinal | SpeechProposed | StopHeard | SpeechStarted | SpeechEnded,
+    TranscriptPartial | TranscriptFinal | SpeechProposed | StopHeard | SpeechStarted | SpeechEnded | MemoryForgotten,
     TranscriptJudged | AlarmRaised | SpeechRefused | SpeechRequest | SpeechStop,
 ]
 
 
 async def guard(
     bus: Bus[
-        TranscriptPartial | TranscriptFinal | SpeechProposed | StopHeard | SpeechStarted | SpeechEnded,
+        TranscriptPartial | TranscriptFinal | SpeechProposed | StopHeard | SpeechStarted | SpeechEnded | MemoryForgotten,
         TranscriptJudged | AlarmRaised | SpeechRefused | SpeechRequest | SpeechStop,
     ],
     rules: RuleSet,
@@ -77,6 +78,8 @@ async def guard(
                     guardian.started(event)
                 case SpeechEnded():
                     guardian.ended(event)
+                case MemoryForgotten():
+                    await guardian.forget(event)
 
 
 class Guardian:
@@ -130,6 +133,13 @@ class Guardian:
         self._talk = spoken(self._talk, now_ns())
         if event.last and event.turn == self._released_turn:
             self._released_turn = ""
+
+    async def forget(self, event: MemoryForgotten) -> None:
+        """The words of its alarms go too; a disk that refuses is told, and the recorder's search finds what is left."""
+        try:
+            await asyncio.to_thread(self._alarms.forget, "" if event.everything else event.forget_session, event.turns)
+        except JournalError as trouble:
+            await self._life.degraded(self._bus, trouble)
 
     async def carry_out(self, verdicts: list[Verdict]) -> None:
         """Release, replace or drop clauses."""

@@ -56,8 +56,10 @@ def _forget_here(shelf: Shelf, request: ForgetRequest) -> dict[str, Any]:
         erased = forgetting.erase(journal, shelf, request)
         forgetting.drop_index(shelf)
         index = "The memory index was deleted; it is built anew at the next start."
-        sentence = forgetting.report(erased, forgetting.prove(journal, shelf, erased), index, shelf)
-        forgetting.finish(journal, erased, sentence)
+        search = forgetting.prove(journal, shelf, erased)
+        sentence = forgetting.report(erased, search, index, shelf)
+        if not any(shelf.is_of_another(path) for path in (*search.found, *search.closed)):
+            forgetting.finish(journal, erased, sentence)  # else the recorder takes it up at its start, and tells guardian
     finally:
         journal.close()
     return {"sessions": erased.sessions, "turns": erased.turns, "memories": len(erased.memories), "sentence": sentence}

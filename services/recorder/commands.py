@@ -52,8 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.set_defaults(act=reading.export)
     forget = sessions.add_parser("forget", parents=[common], help="erase for real, and prove it", description=(
-        "Erases a conversation, its memories, logs and exports, or everything with --all. It cannot be undone. What guardian keeps of an "
-        "alarm is named if it still holds words. Files you exported to another folder are yours to delete."
+        "Erases a conversation, its memories, logs and exports, or everything with --all. It cannot be undone. Of an alarm it "
+        "stays on record that there was one, when and of what kind. Files you exported to another folder are yours to delete."
     ))  # fmt: skip
     _which(forget, "forget")
     forget.add_argument("--yes", action="store_true", help="do not ask")

@@ -37,6 +37,7 @@ class Erased:
     sessions: int
     turns: int
     memories: tuple[str, ...]  # ids
+    said_in: tuple[str, ...]  # ids of the turns
     phrases: tuple[bytes, ...] = field(repr=False)  # whole texts, or their beginning and end
     words: tuple[bytes, ...] = field(repr=False)  # rare words that no other row holds
     resumed: bool = False  # after a crash the rows were gone already: there is nothing left to search for
@@ -50,7 +51,7 @@ def erase(journal: Journal, shelf: Shelf, request: ForgetRequest) -> Erased:
     """Rows, logs, exports, old copies and the traces of them in file and WAL."""
     if journal.read(lambda db: db.execute("SELECT erased FROM forgets WHERE event = ?", (request.id,)).fetchone()) == (1,):
         journal.scrub()
-        return Erased(request, 0, 0, (), (), (), resumed=True)
+        return Erased(request, 0, 0, (), _turns_erased(journal, request), (), (), resumed=True)
     files = shelf.of_session(request.forget_session) if request.forget_session else shelf.of_all_sessions()
     for path in [*files, *shelf.old_journals()]:
         path.unlink(missing_ok=True)
@@ -68,15 +69,26 @@ def drop_index(shelf: Shelf) -> None:
         shutil.rmtree(shelf.memory_index)
 
 
-def prove(journal: Journal, shelf: Shelf, erased: Erased) -> list[Path]:
-    """The files below the data folder in which something erased still stands."""
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search of every file came to."""
+
+    found: tuple[Path, ...]  # something erased still stands here
+    closed: tuple[Path, ...]  # not ours to read
+
+
+def prove(journal: Journal, shelf: Shelf, erased: Erased) -> Search:
+    """Look for what was erased in every file."""
     journal.rest()  # our own locks would fall if the file was read while it is open
-    found = []
+    found, closed = [], []
     for path in shelf.everything():
         ours = path.name.startswith(shelf.journal.name)
-        if _finds(path, [*erased.phrases, *erased.words] if ours else erased.phrases):
-            found.append(path)
-    return found
+        try:
+            if _finds(path, [*erased.phrases, *erased.words] if ours else erased.phrases):
+                found.append(path)
+        except (PermissionError, IsADirectoryError):
+            closed.append(path)
+    return Search(tuple(found), tuple(closed))
 
 
 def finish(journal: Journal, erased: Erased, sentence: str) -> None:
@@ -94,28 +106,39 @@ def pending(db: sqlite3.Connection) -> list[ForgetRequest]:
     ]
 
 
-def report(erased: Erased, found: Iterable[Path], index: str, shelf: Shelf) -> str:
+def report(erased: Erased, search: Search, index: str, shelf: Shelf) -> str:
     """One or a few plain sentences for whoever asked. `index`: what became of the thinker's memory."""
     if erased.sessions == erased.turns == len(erased.memories) == 0 and not erased.resumed and not erased.everything:
         return "There was nothing to forget: no conversation of that name is in the journal."
     what = "Everything" if erased.everything else "The conversation"
     memories = len(erased.memories)
     counts = f"{_count(erased.sessions, 'conversation')}, {_count(erased.turns, 'turn')}, {memories} memor{'y' if memories == 1 else 'ies'}"
-    names = [str(path.relative_to(shelf.data)) for path in found]
+    names = [shelf.name(path) for path in search.found]
     left = [name for name in names if not name.startswith(ALARMS)]
     if erased.resumed:
         proof = "It was interrupted and finished after a restart, so its words could not be searched for again."
     elif left:
         proof = f"But something of it still stands in: {', '.join(left)}."
+    elif search.closed:
+        proof = "A search of the files that the recorder may read found nothing left."
     else:
         proof = "A search of every file found nothing left."
     if len(left) < len(names):
-        proof += f" Guardian's own record of an alarm ({ALARMS}) still holds its words: that is kept for the care team."
+        proof += f" Guardian's own record of an alarm ({ALARMS}) still holds its words: guardian erases them when it runs again."
+    if search.closed and not erased.resumed:
+        proof += f" It could not look into {', '.join(shelf.name(path) for path in search.closed)}."
     return f"{what} is forgotten ({counts}). {index} {proof} Copies exported elsewhere are not Beside's to erase."
 
 
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}" + ("" if number == 1 else "s")
+
+
+def _turns_erased(journal: Journal, request: ForgetRequest) -> tuple[str, ...]:
+    """The turns of an erasure that was cut short, from its tombstones."""
+    rows_of = "SELECT key FROM forgotten WHERE boot = ? AND at_ns = ? AND key NOT IN ('*', ?)"
+    found = journal.read(lambda db: db.execute(rows_of, (request.boot, request.at_ns, request.forget_session)).fetchall())
+    return tuple(key for (key,) in found)
 
 
 def _erase(db: sqlite3.Connection, request: ForgetRequest) -> Erased:
@@ -147,7 +170,7 @@ def _erase(db: sqlite3.Connection, request: ForgetRequest) -> Erased:
     db.execute("UPDATE forgets SET erased = 1 WHERE event = ?", (request.id,))
     after = _texts(db)
     phrases = _phrases(before - after, after)
-    return Erased(request, len(wanted), len(before_turns), tuple(ids), phrases, _rare_words(db, before - after))
+    return Erased(request, len(wanted), len(before_turns), tuple(ids), tuple(sorted(gone)), phrases, _rare_words(db, before - after))
 
 
 def _meant(request: ForgetRequest, session: str, turn: str, turns: frozenset[str]) -> bool:

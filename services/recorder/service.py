@@ -58,7 +58,9 @@ PROBE_S = 5.0
 QUIET_GRACE_S = 60.0  # past the companion's own limit a session is closed for it
 FAREWELL_S = 1.5
 FAREWELL_QUIET_S = 0.4
-IDS_AT_ONCE = 2000  # a message has at most 64 KiB
+IDS_AT_ONCE = 1000  # of memories, and of turns: a message has at most 64 KiB
+OTHERS_S = 3.0  # guardian erases the words of its alarms, the broker writes its store
+LOOK_AGAIN_S = 0.3
 INDEX_S = 30.0  # the thinker rebuilds ten thousand memories in this time
 
 
@@ -283,19 +285,32 @@ class Recorder:
         if erased.everything:
             self._sealed.clear()
         index = await self._forget_index(erased)
-        found = await self._desk.run(lambda j: forgetting.prove(j, self._shelf, erased))
-        sentence = forgetting.report(erased, found, index, self._shelf)
+        search = await self._search(erased)
+        sentence = forgetting.report(erased, search, index, self._shelf)
         await self._desk.run(lambda j: forgetting.finish(j, erased, sentence))
         await self._bus.say(
             ForgetDone(request=request.id, sessions=erased.sessions, turns=erased.turns, memories=len(erased.memories), sentence=sentence)
         )
 
+    async def _search(self, erased: forgetting.Erased) -> forgetting.Search:
+        """Guardian and the broker erase theirs when they hear of it: what still stands there is looked for again for a while."""
+        until_ns = now_ns() + int(OTHERS_S * 1e9)
+        while True:
+            search = await self._desk.run(lambda j: forgetting.prove(j, self._shelf, erased))
+            if not any(self._shelf.is_of_another(path) for path in search.found) or now_ns() > until_ns:
+                return search
+            await asyncio.sleep(LOOK_AGAIN_S)
+
     async def _forget_index(self, erased: forgetting.Erased) -> str:
         """What became of the thinker's index, as a sentence."""
         ids = () if erased.everything else erased.memories
-        letters = [ids[i : i + IDS_AT_ONCE] for i in range(0, len(ids), IDS_AT_ONCE)] or [ids]
-        for some in letters:
-            await self._bus.say(MemoryForgotten(request=erased.request.id, everything=erased.everything, memories=some))
+        turns = () if erased.everything else erased.said_in
+        letters = range(0, max(len(ids), len(turns), 1), IDS_AT_ONCE)
+        for i in letters:
+            await self._bus.say(MemoryForgotten(
+                request=erased.request.id, everything=erased.everything, forget_session=erased.request.forget_session,
+                turns=turns[i : i + IDS_AT_ONCE], memories=ids[i : i + IDS_AT_ONCE],
+            ))  # fmt: skip
         if self._thinker not in ("gone", "unknown"):
             try:
                 async with asyncio.timeout(INDEX_S):

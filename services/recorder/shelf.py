@@ -17,8 +17,8 @@ MEMORY_INDEX = "thinker/memory_index"  # ids and vectors
 class Shelf:
     """Where the recorder's files lie: in its own folder below `paths.data`, and what it looks at in the folders of others."""
 
-    def __init__(self, data: Path) -> None:
-        self.data = data
+    def __init__(self, data: Path, run: Path | None = None, models: Path | None = None) -> None:
+        self.data, self.run, self.models = data, run, models
         self.own = data / "recorder"
         self.journal = self.own / JOURNAL
         self.sessions = self.own / "sessions"
@@ -27,7 +27,7 @@ class Shelf:
 
     @classmethod
     def of(cls, paths: Paths) -> "Shelf":
-        return cls(paths.data)
+        return cls(paths.data, paths.run, paths.models)
 
     def log(self, session: str, opened_wall_s: float) -> Path:
         """`2026-01-31-ID.md`."""
@@ -53,10 +53,22 @@ class Shelf:
         return sorted(self.own.glob("journal-damaged-*"))
 
     def everything(self) -> Iterator[Path]:
-        """Every file below the data folder, whoever wrote it."""
-        for path in sorted(self.data.rglob("*")):
-            if path.is_file() and not path.is_symlink():
-                yield path
+        """Every file below the data folder, whoever wrote it, the bus's store and the logs. A folder closed to us stands for its files."""
+        closed: list[Path] = []
+        for folder, folders, files in os.walk(self.data, onerror=lambda error: closed.append(Path(error.filename))):
+            folders[:] = sorted(name for name in folders if Path(folder, name) != self.models)  # gigabytes, and nobody's words
+            yield from (path for name in sorted(files) if (path := Path(folder, name)).is_file() and not path.is_symlink())
+        yield from closed
+        if self.run is not None:
+            yield from sorted({*self.run.glob("mosquitto.db*"), *self.run.glob("*.log*")})
+
+    def is_of_another(self, path: Path) -> bool:
+        """Guardian's alarms or the broker's store: they erase by themselves."""
+        return self.name(path).startswith(ALARMS) or path.name.startswith("mosquitto.db")
+
+    def name(self, path: Path) -> str:
+        """What to call a file before people."""
+        return str(path.relative_to(self.data)) if path.is_relative_to(self.data) else f"the bus's {path.name}"
 
 
 def safe(session: str) -> str:

@@ -15,6 +15,7 @@ from device.config import Companion, Config, Paths
 from device.events import (
     AlarmRaised,
     Emotion,
+    MemoryForgotten,
     MemoryNoted,
     ReplyCancel,
     ReplyClause,
@@ -54,7 +55,7 @@ async def world(
         AlarmRaised | MemoryNoted | ReplyCancel | ReplyRequest | SessionClosed | SessionOpened | SpeechProposed | SpeechRefused
         | SpeechRequest | SpeechStop | TranscriptJudged | TurnPlanned,
         VoiceStarted | TranscriptPartial | TranscriptFinal | TranscriptEmpty | StopHeard | ReplyClause | ReplyEnded
-        | SpeechStarted | SpeechEnded | StateChanged | SpeechProposed,
+        | SpeechStarted | SpeechEnded | StateChanged | SpeechProposed | MemoryForgotten,
     ],
 ) -> None: ...  # fmt: skip
 
@@ -119,14 +120,15 @@ LONELY[0, get_args(Emotion).index("lonely")] = 9.0
 
 
 @asynccontextmanager
-async def staged(broker: Any, tmp_path: Path, thinker: bool = True, daily: bool = False, **companion: Any) -> AsyncIterator[Stage]:
+async def staged(broker: Any, tmp_path: Path, thinker: str = "ready", daily: bool = False, **companion: Any) -> AsyncIterator[Stage]:
     config = Config(paths=Paths(data=tmp_path), companion=Companion(say_not_human_daily=daily, **companion))
     feelings = Feelings(LONELY, np.zeros(32, np.float32))
     alarms = AlarmStore(tmp_path / "alarms.sqlite")
     diary = Diary(tmp_path / "companion.json")
     async with AsyncExitStack() as stack, Bus(broker.account("test"), world) as rest, Bus(broker.account("guardian"), guard) as key:
         stage = Stage(rest, config)
-        await rest.say(StateChanged(service="thinker", state="ready" if thinker else "gone"))
+        if thinker:
+            await rest.say(StateChanged.model_validate({"service": "thinker", "state": thinker}))
         talk = await stack.enter_async_context(Bus(broker.account("companion"), converse))  # hears of the thinker before anything else
         guarding = asyncio.create_task(guard(key, RULES, SCRIPTS, alarms, Life("guardian", config)))
         conversing = asyncio.create_task(
@@ -248,11 +250,68 @@ async def test_slow_thinker_is_told_once_and_a_hanging_one_ends(broker: Any, tmp
 
 
 async def test_absent_thinker_gets_no_request(broker: Any, tmp_path: Path) -> None:
-    async with staged(broker, tmp_path, thinker=False) as stage:
+    async with staged(broker, tmp_path, thinker="gone") as stage:
         await stage.person_says("nobody came today", "t1")
         await stage.over("t1")
         assert stage.of(ReplyRequest) == []
         assert stage.spoken("t1")
+
+
+@pytest.mark.parametrize("state", ["starting", ""])
+async def test_thinker_that_is_not_there_yet_is_waking(broker: Any, tmp_path: Path, state: str) -> None:
+    async with staged(broker, tmp_path, thinker=state) as stage:
+        await stage.person_says("nobody came today", "t1")
+        await stage.over("t1")
+        assert "still waking up" in stage.spoken("t1")[0]
+        assert stage.of(ReplyRequest) == []
+
+
+async def test_thinker_that_never_came_is_no_longer_waking_after_a_while(
+    broker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.companion.service.WAKING_NS", 0)
+    async with staged(broker, tmp_path, thinker="") as stage:
+        await stage.person_says("nobody came today", "t1")
+        await stage.over("t1")
+        assert "could not find an answer" in stage.spoken("t1")[0]
+
+
+@pytest.mark.parametrize("everything", [True, False])
+async def test_forgotten_talk_is_in_no_later_prompt(broker: Any, tmp_path: Path, everything: bool) -> None:
+    async with staged(broker, tmp_path) as stage:
+        await stage.person_says("nobody came to my garden party today", "t1")
+        await stage.over("t1")
+        await stage.until(lambda: stage.of(MemoryNoted))
+        other = MemoryForgotten(request="f0", everything=False, forget_session="another", memories=())
+        await stage.bus.say(other)
+        await stage.person_says("my sister did not come either", "t2")
+        await stage.over("t2")
+        assert "garden party" in str(stage.of(ReplyRequest, "t2")[0].history)
+        session = stage.of(SessionOpened)[0].session
+        await stage.bus.say(MemoryForgotten(request="f1", everything=everything, forget_session="" if everything else session, memories=()))
+        await stage.person_says("what should i do now", "t3")
+        await stage.over("t3")
+        assert stage.of(ReplyRequest, "t3")[0].history == ()
+
+
+@pytest.mark.parametrize("everything", [True, False])
+async def test_words_of_an_alarm_are_erased_when_its_talk_is_forgotten(broker: Any, tmp_path: Path, everything: bool) -> None:
+    def store() -> bytes:
+        return b"".join(path.read_bytes() for path in tmp_path.glob("alarms.sqlite*") if not path.name.endswith("-shm"))
+
+    async with staged(broker, tmp_path) as stage:
+        await stage.person_says("i want to kill myself", "t1")
+        await stage.over("t1")
+        await stage.bus.say(MemoryForgotten(request="f0", everything=False, forget_session="another", turns=("t9",), memories=()))
+        await asyncio.sleep(0.3)
+        assert b"kill myself" in store()
+        turns = () if everything else ("t1",)
+        forgotten = MemoryForgotten(request="f1", everything=everything, forget_session="" if everything else "s", turns=turns, memories=())
+        await stage.bus.say(forgotten)
+        await stage.until(lambda: b"kill myself" not in store(), within_s=5)
+        assert AlarmStore(tmp_path / "alarms.sqlite").count() == 1
+        broker.stop()
+        assert b"kill myself" not in (broker.run / "mosquitto.db").read_bytes()
 
 
 async def test_goodbye_is_answered_before_the_session_closes(broker: Any, tmp_path: Path) -> None:
@@ -358,7 +417,7 @@ async def test_words_before_the_first_sound_are_joined(broker: Any, tmp_path: Pa
 
 @pytest.mark.parametrize(("words", "said"), [("are you a real person", "talking machine"), ("please be quiet", "quiet now")])
 async def test_fixed_sentences_need_no_thinker(broker: Any, tmp_path: Path, words: str, said: str) -> None:
-    async with staged(broker, tmp_path, thinker=False) as stage:
+    async with staged(broker, tmp_path, thinker="gone") as stage:
         await stage.person_says(words, "t1")
         await stage.over("t1")
         assert len(stage.spoken("t1")) == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from pathlib import Path
 
 import pytest
 from recorder_world import World, talk, turn_of
@@ -26,6 +27,7 @@ from device.events import (
     StateChanged,
 )
 from device.journal import Journal
+from services.recorder.changing import _forget_here
 
 
 @pytest.fixture
@@ -147,10 +149,61 @@ async def test_forgetting_names_the_file_when_something_is_left(world):
         (world.data / "notes.bin").write_bytes(b"... my sister is called zebrawood ...")
         (world.data / "guardian").mkdir()
         (world.data / "guardian" / "alarms.sqlite").write_bytes(b"... my sister is called zebrawood ...")
+        (world.config.paths.run / "broker.log.old").write_bytes(b"... my sister is called zebrawood ...")
         await world.say(ForgetRequest(forget_session="s1", by="test"))
         done = await world.until(lambda e: isinstance(e, ForgetDone))
-        assert "still stands in: notes.bin." in done.sentence
+        assert "still stands in: notes.bin, the bus's broker.log.old." in done.sentence
         assert "alarms.sqlite) still holds its words" in done.sentence
+
+
+async def test_forgetting_waits_a_little_for_guardian_to_erase_its_own(world):
+    async with world.neighbours(), world.recorder():
+        await world.say(*talk("s1", turn_of("s1", "t1", "my sister is called zebrawood", "Tell me.")))
+        await world.until(sealed)
+        (world.data / "guardian").mkdir()
+        (world.data / "guardian" / "alarms.sqlite").write_bytes(b"... my sister is called zebrawood ...")
+        await world.say(ForgetRequest(forget_session="s1", by="test"))
+        gone = await world.until(lambda e: isinstance(e, MemoryForgotten))
+        assert (gone.forget_session, gone.turns, gone.everything) == ("s1", ("t1",), False)
+        (world.data / "guardian" / "alarms.sqlite").write_bytes(b"... ...")
+        done = await world.until(lambda e: isinstance(e, ForgetDone))
+        assert "found nothing left" in done.sentence
+
+
+async def test_forgetting_is_told_to_guardian_when_the_house_was_down(world):
+    async with world.neighbours():
+        async with world.recorder():
+            await world.say(*talk("s1", turn_of("s1", "t1", "my sister is called zebrawood", "Tell me.")))
+            await world.until(sealed)
+        (world.data / "guardian").mkdir()
+        (world.data / "guardian" / "alarms.sqlite").write_bytes(b"... my sister is called zebrawood ...")
+        said = _forget_here(world.shelf, ForgetRequest(forget_session="s1", by="test"))["sentence"]
+        assert "guardian erases them when it runs again" in said
+        async with world.recorder():
+            gone = await world.until(lambda e: isinstance(e, MemoryForgotten))
+            assert (gone.forget_session, gone.turns) == ("s1", ("t1",))
+            await world.until(lambda e: isinstance(e, ForgetDone))
+    assert world.rows("SELECT count(*) FROM forgets WHERE sentence = ''") == [(0,)]
+
+
+async def test_forgetting_names_what_the_recorder_may_not_read(world, monkeypatch):
+    read = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path.parent.name == "guardian":
+            raise PermissionError(13, "closed to us", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)  # the tests may run as root, to whom nothing is closed
+    async with world.neighbours(), world.recorder():
+        await world.say(*talk("s1", turn_of("s1", "t1", "my sister is called zebrawood", "Tell me.")))
+        await world.until(sealed)
+        (world.data / "guardian").mkdir()
+        (world.data / "guardian" / "alarms.sqlite").write_bytes(b"... my sister is called zebrawood ...")
+        await world.say(ForgetRequest(forget_session="s1", by="test"))
+        done = await world.until(lambda e: isinstance(e, ForgetDone))
+        assert "every file" not in done.sentence
+        assert "could not look into guardian/alarms.sqlite" in done.sentence
 
 
 async def test_forgotten_rows_stay_away_when_the_broker_delivers_them_again(world):

