@@ -17,6 +17,33 @@ _STAGE = re.compile(r"\*[^*]{0,80}\*|\([^)]{0,80}\)|\[[^\]]{0,80}\]")
 _SYMBOLS = re.compile(r"[*_#`~<>|\[\]{}\\^=]+")
 
 
+_CALLED = re.compile(r"(?P<comma>, )(?P<name>[A-Z][a-z\u00e0-\u00ff]+)(?=[.?!,;]|$)|^(?P<first>[A-Z][a-z\u00e0-\u00ff]+)(?=, |[.?!]?$)")
+_NO_NAMES = frozenset(
+    re.findall(
+        r"\S+",
+        """
+    beside monday tuesday wednesday thursday friday saturday sunday god yes no good well oh thanks sorry please then still maybe perhaps
+    true right often never always slowly again today tomorrow tonight now here there so sometimes nothing nobody quiet gently
+""",
+    )
+)
+
+
+def without_strangers(clause: str, known: str) -> str:
+    """The clause without a name by which it calls somebody of whom nobody spoke: a small model makes such names up.
+
+    `known` is everything the person, the history and the memories hold. Only a name set off by a comma, or alone, is taken out.
+    """
+    there = frozenset(re.findall(r"[^\W\d_]+", known.lower()))
+
+    def taken(match: re.Match[str]) -> str:
+        name = match["name"] or match["first"]
+        return match[0] if name.lower() in there or name.lower() in _NO_NAMES else ""
+
+    kept = _CALLED.sub(taken, clause.strip()).lstrip(" ,.?!")
+    return f"{kept[:1].upper()}{kept[1:]}" if kept != clause.strip() else clause
+
+
 class Splitter:
     """`feed` each piece of text as it comes, then `end` once."""
 

@@ -33,6 +33,11 @@ class Ask:
     exemplars: tuple[str, ...]  # good answers to similar words
     last_words: str
 
+    @property
+    def known(self) -> str:
+        """Everything that was said by or about this person; not the exemplars, which are about others."""
+        return " ".join((self.who, *(text for exchange in self.history for text in exchange), *self.memories, self.last_words))
+
 
 @dataclass(frozen=True, slots=True)
 class Roles:

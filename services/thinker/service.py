@@ -31,7 +31,7 @@ from device.events import (
     StateChanged,
 )
 from device.lifecycle import Life
-from services.thinker.clauses import Splitter, spoken, unfinished
+from services.thinker.clauses import Splitter, spoken, unfinished, without_strangers
 from services.thinker.library import Drawn, Library
 from services.thinker.memories import Memory, ThinkerBus
 from services.thinker.mind import Limits, Mind, Written
@@ -100,6 +100,7 @@ class Reply:
     clauses: int = 0
     drawn: Drawn = field(default_factory=lambda: Drawn((), (), ()))
     said: list[str] = field(default_factory=list)
+    known: str = ""  # every word that the prompt was given about this person
 
 
 class Desk:
@@ -192,6 +193,7 @@ class Desk:
             request.who, history, reply.drawn.memories, request.face or "", request.feeling, request.intent, reply.drawn.exemplars,
             request.last_words,
         )  # fmt: skip
+        reply.known = ask.known
         room = self._mind.context_tokens - self._config.reply_tokens - MARGIN_TOKENS
         pieces: asyncio.Queue[str | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
@@ -223,7 +225,7 @@ class Desk:
         return written
 
     async def _say(self, job: Job, reply: Reply, clause: str) -> None:
-        text = spoken(clause)
+        text = spoken(without_strangers(clause, reply.known))
         if not text or job.stop.is_set():
             return
         request = job.request

@@ -22,7 +22,7 @@ from device.config import Config
 from device.embedding import Embedder
 from device.errors import BesideError, EngineError, InputError
 from device.events import Emotion, FaceLabel, Text
-from services.thinker.clauses import Splitter, spoken
+from services.thinker.clauses import Splitter, spoken, without_strangers
 from services.thinker.exemplars import TABLE, Bank, open_bank
 from services.thinker.llama import RANDOM_SEED, Llama
 from services.thinker.mind import Limits
@@ -142,7 +142,7 @@ def answers(
         limits = Limits(config.thinker.reply_tokens, start_ns + LIMIT_MS * clock.NS_PER_MS)
         written = mind.write(prompt, limits, threading.Event(), pieces.append)
         splitter = Splitter()
-        clauses = [spoken(clause) for clause in (*splitter.feed("".join(pieces)), splitter.end())]
+        clauses = [spoken(without_strangers(clause, ask.known)) for clause in (*splitter.feed("".join(pieces)), splitter.end())]
         yield {
             "name": line.name, "user": line.user, "reply": " ".join(filter(None, clauses)), "emotion": choice.emotion,
             "intent": choice.intent, "why": choice.why,
