@@ -38,7 +38,7 @@ _VERB = re.compile(
 # What must never come back to the person as a plain echo: the guardian and written answers are there for these.
 _NEVER = re.compile(
     r"\b(?:die|dying|death|dead|kill|killed|suicide|end it|burden|useless|worthless|stupid|trouble|nuisance|bother"
-    r"|failure|fault|fool|ashamed|ugly|guilty|hate|you|your|you're|yours|yourself|machine|robot|computer|beside"
+    r"|promise|promised|tablets?|pills?|dose|morphine|stroke|cancer|tumour|infection|overdose|failure|fault|fool|ashamed|ugly|guilty|hate|you|your|you're|yours|yourself|machine|robot|computer|beside"
     r"|what|why|who|how|when|where|which|please|help|thanks|thank|sorry|hello|goodbye|morning|bye|if|shall|god)\b"
 )
 _OPEN = frozenset(
