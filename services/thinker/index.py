@@ -20,6 +20,7 @@ from device.errors import EngineError
 log = logging.getLogger(__name__)
 
 NAME = "memories"
+PIECE = 64  # bytes; an old vector may have been overwritten in part
 AT_ONCE = 1000  # vectors in one call
 
 
@@ -36,7 +37,7 @@ class Index:
             self.ids()
         except Exception as error:  # noqa: BLE001  # chromadb raises whatever its Rust core, SQLite or pickle raise
             log.warning("memory index: unreadable (%s), starting it anew", type(error).__name__)
-            self.replace([], np.zeros((0, DIMENSIONS), np.float32))
+            self.replace([], np.zeros((0, DIMENSIONS), np.float32), np.zeros((0, DIMENSIONS), np.float32))
 
     def ids(self) -> set[str]:
         return set(self._rows.get(include=[])["ids"])
@@ -66,14 +67,22 @@ class Index:
         except Exception as error:  # as above
             raise _broken() from error
 
-    def replace(self, ids: Sequence[str], vectors: Vectors) -> None:
-        """Delete the folder with everything in it and write it anew. EngineError if the disk refuses."""
+    def replace(self, ids: Sequence[str], vectors: Vectors, forgotten: Vectors) -> None:
+        """Delete the folder with everything in it and write it anew, without a trace of `forgotten`. EngineError if the disk refuses.
+
+        The index's own memory is not cleared between one life and the next: what it writes into the unused part of a new file
+        may be an old vector. So the files are looked through once they are written.
+        """
         self.close()
         try:
             if self._folder.exists():
                 shutil.rmtree(self._folder)
             self._open()
             self.add(ids, vectors)
+            if len(forgotten):
+                self.close()
+                _scrub(self._folder, forgotten, vectors)
+                self._open()
         except Exception as error:  # as above
             raise _broken() from error
 
@@ -96,6 +105,19 @@ class Index:
         self._rows = self._client.get_or_create_collection(
             NAME, embedding_function=None, configuration={"hnsw": {"space": "cosine", "num_threads": 1}}
         )
+
+
+def _scrub(folder: Path, forgotten: Vectors, kept: Vectors) -> None:
+    """Overwrite with zeros every piece of a forgotten vector that is no piece of a kept one."""
+    needed = b"".join(row.tobytes() for row in kept)
+    pieces = [raw[i : i + PIECE] for row in forgotten for raw in [row.astype(np.float32).tobytes()] for i in range(0, len(raw), PIECE)]
+    for file in folder.rglob("*.bin"):
+        before = after = file.read_bytes()
+        for piece in pieces:
+            if piece in after and piece not in needed:
+                after = after.replace(piece, bytes(len(piece)))
+        if after != before:
+            file.write_bytes(after)
 
 
 def _broken() -> EngineError:

@@ -19,6 +19,7 @@ from services.thinker.recall import Found, Kept, choose, sentence
 log = logging.getLogger(__name__)
 
 LOOK_AT = 24  # nearest memories that are looked at; some are about someone else or were just said
+SCRUBBED = 64  # of many memories forgotten at once, so many are looked for in the new index; the others cost too long
 
 
 class Meanings(Protocol):
@@ -28,7 +29,7 @@ class Meanings(Protocol):
     def add(self, ids: Sequence[str], vectors: Vectors) -> None: ...
     def vectors(self, ids: Sequence[str]) -> Vectors: ...
     def nearest(self, vector: Vector, count: int) -> list[tuple[str, float]]: ...
-    def replace(self, ids: Sequence[str], vectors: Vectors) -> None: ...
+    def replace(self, ids: Sequence[str], vectors: Vectors, forgotten: Vectors) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,9 @@ class Library:
     def forget(self, ids: Sequence[str], everything: bool) -> int:
         """Erase, rebuild, look: how many vectors the new index holds. EngineError if one could still be found."""
         gone = set(self._rows) if everything else set(ids)
+        forgotten = self._embed_all([row for i, row in self._rows.items() if i in gone][:SCRUBBED])
         self._rows = {i: row for i, row in self._rows.items() if i not in gone}
-        self._rebuild(list(self._rows.values()))
+        self._rebuild(list(self._rows.values()), forgotten)
         held = self._index.ids()
         if held != self._rows.keys():
             raise EngineError("memory-not-erased", "Something that should be forgotten is still in the index.", "Ask again to forget it.")
@@ -101,7 +103,7 @@ class Library:
             return []
         return [Found(self._rows[i], likeness) for i, likeness in nearest if i in self._rows]
 
-    def _rebuild(self, rows: list[Kept]) -> None:
+    def _rebuild(self, rows: list[Kept], forgotten: Vectors | None = None) -> None:
         """A new folder with these rows; vectors are taken over where the old index can still tell them."""
         ids = [row.id for row in rows]
         try:
@@ -111,7 +113,7 @@ class Library:
             old = {}
         vectors = np.stack([old[r.id] if r.id in old else self._embed(r.text) for r in rows]) if rows else self._embed_all([])
         self._indexed = set()
-        self._index.replace(ids, vectors)
+        self._index.replace(ids, vectors, self._embed_all([]) if forgotten is None else forgotten)
         self._indexed = set(ids)
 
     def _embed_all(self, rows: Sequence[Kept]) -> Vectors:

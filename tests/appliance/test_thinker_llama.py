@@ -159,6 +159,20 @@ def test_real_families_are_recognised_and_answer(tmp_path, markers):
     other.close()
 
 
+OPEN = """
+import sys
+from pathlib import Path
+from device import config
+from device.errors import BesideError
+from services.thinker.__main__ import open_mind
+try:
+    open_mind(config.load(Path(sys.argv[1])))
+except BesideError as trouble:
+    print(trouble.sentence, trouble.remedy, file=sys.stderr)
+    sys.exit(trouble.exit_code)
+"""
+
+
 def test_process_ends_with_a_sentence_when_the_model_is_damaged(tiny, tmp_path):
     """llama.cpp may abort on garbage: whatever the damage, a person gets a sentence and an exit code, or the model works."""
     raw, config = tiny.read_bytes(), tmp_path / "config.yaml"
@@ -168,9 +182,7 @@ def test_process_ends_with_a_sentence_when_the_model_is_damaged(tiny, tmp_path):
         file.unlink(missing_ok=True)
         if damaged is not None:
             file.write_bytes(damaged)
-        done = subprocess.run(
-            [sys.executable, "-m", "services.thinker", "--config", str(config)], capture_output=True, text=True, timeout=60, check=False
-        )
+        done = subprocess.run([sys.executable, "-c", OPEN, str(config)], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 70, done.stderr
         assert "Traceback" not in done.stderr
         assert "damaged.gguf" in done.stderr

@@ -91,7 +91,7 @@ class FakeIndex:
     def nearest(self, vector: Vector, count: int) -> list[tuple[str, float]]:
         return sorted(((i, float(v @ vector)) for i, v in self.held.items()), key=lambda f: -f[1])[:count]
 
-    def replace(self, ids: list[str], vectors: Vectors) -> None:
+    def replace(self, ids: list[str], vectors: Vectors, forgotten: Vectors) -> None:
         self.held = {}
         self.add(ids, vectors)
 
