@@ -29,7 +29,8 @@ def test_a_plain_statement_is_turned_round(said: str, turned: str) -> None:
     "said",
     [
         "are you a machine", "i want to die", "what time is it", "i was going to", "yes", "you don't understand me", "please help me",
-        "he's good he files it till it fits", "i am a burden to them", "thank you dear", "i love you", "they promise i will get better", "i stopped my tablets", "",
+        "he's good he files it till it fits", "i am a burden to them", "thank you dear", "i love you",
+        "they promise i will get better", "i stopped my tablets", "",
     ],
 )  # fmt: skip
 def test_a_question_a_broken_or_a_dark_sentence_is_left_alone(said: str) -> None:
